@@ -1,0 +1,21 @@
+/* The live channel: Socket.IO events to signed-in users (SPEC 10).
+ *
+ * Rooms come from verified claims alone: "c:<clinic>:<ROLE>" and "u:<user>". Events arrive from
+ * the Redis stream (written by the outbox relay after commit), never from a handler directly. */
+#ifndef NEXACORE_LIVE_H
+#define NEXACORE_LIVE_H
+
+#include "http/http.h"
+#include "tenancy/ctx.h"
+
+const char *live_room_role(struct arena *arena, struct uuid clinic, enum role role);
+const char *live_room_user(struct arena *arena, struct uuid user);
+
+struct live;
+/* Adds /socket.io/ to the server. Runs on its loop; closes sockets at token expiry and within 5 s
+ * of a deactivation. */
+struct problem *live_start(struct app *app, uv_loop_t *loop, struct http_server *server,
+                           struct live **ret);
+void live_stop(struct live **live);
+
+#endif

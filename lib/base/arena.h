@@ -35,7 +35,8 @@ char *arena_cstr(struct arena *arena, struct str s);
 
 /* Formatted text, NUL terminated. */
 char *arena_fmt(struct arena *arena, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-char *arena_vfmt(struct arena *arena, const char *fmt, va_list ap);
+char *arena_vfmt(struct arena *arena, const char *fmt, va_list ap)
+    __attribute__((format(printf, 2, 0)));
 
 /* Bytes handed out since the last reset. */
 size_t arena_used(const struct arena *arena);

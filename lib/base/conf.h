@@ -22,7 +22,7 @@ enum conf_kind {
 };
 
 struct conf_def {
-    const char *name;     /* environment variable */
+    const char *name; /* environment variable */
     enum conf_kind kind;
     const char *fallback; /* default, or NULL: required */
     const char *help;     /* one line for --help and the README */

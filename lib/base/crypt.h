@@ -12,10 +12,10 @@
 #include "base/buf.h"
 #include "base/str.h"
 
-#define KEY_LEN      32 /* bytes of an AES-256 key, an HMAC key, a SHA-256 digest */
-#define GCM_IV_LEN   12
-#define GCM_TAG_LEN  16
-#define SHA256_LEN   32
+#define KEY_LEN     32 /* bytes of an AES-256 key, an HMAC key, a SHA-256 digest */
+#define GCM_IV_LEN  12
+#define GCM_TAG_LEN 16
+#define SHA256_LEN  32
 
 struct key {
     uint8_t b[KEY_LEN];
@@ -39,8 +39,8 @@ struct key key_derive(const struct key *key, const char *info);
 /* AES-256-GCM (NIST SP 800-38D). `ret` holds n bytes, `tag` 16. Never reuse an iv with a key. */
 void gcm_seal(const struct key *key, const uint8_t iv[GCM_IV_LEN], struct str aad, struct str plain,
               uint8_t *ret, uint8_t ret_tag[GCM_TAG_LEN]);
-bool gcm_open(const struct key *key, const uint8_t iv[GCM_IV_LEN], struct str aad, struct str sealed,
-              const uint8_t tag[GCM_TAG_LEN], uint8_t *ret);
+bool gcm_open(const struct key *key, const uint8_t iv[GCM_IV_LEN], struct str aad,
+              struct str sealed, const uint8_t tag[GCM_TAG_LEN], uint8_t *ret);
 
 /* A small secret in one piece: iv || ciphertext || tag, `aad` bound. Random iv, so at most 2^32
  * boxes a key (SP 800-38D section 8.3). */

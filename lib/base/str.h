@@ -14,10 +14,10 @@ struct str {
     size_t n;      /* bytes */
 };
 
-#define STR(literal)  ((struct str){"" literal, sizeof(literal) - 1})
-#define STR_NONE      ((struct str){NULL, 0})
-#define STR_FMT       "%.*s"
-#define STR_ARG(s)    (int)(s).n, (s).p ? (s).p : ""
+#define STR(literal) ((struct str){"" literal, sizeof(literal) - 1})
+#define STR_NONE     ((struct str){NULL, 0})
+#define STR_FMT      "%.*s"
+#define STR_ARG(s)   (int)(s).n, (s).p ? (s).p : ""
 
 /* The bytes of a C string without its NUL; NULL gives the empty string. */
 static inline struct str str_of(const char *z)

@@ -17,7 +17,16 @@
 #include "base/problem.h"
 #include "base/uuid.h"
 
-enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_METHOD__COUNT };
+enum http_method {
+    HTTP_GET,
+    HTTP_HEAD,
+    HTTP_POST,
+    HTTP_PUT,
+    HTTP_PATCH,
+    HTTP_DELETE,
+    HTTP_OPTIONS,
+    HTTP_METHOD__COUNT
+};
 
 /* Where a handler runs. Full lanes answer 503; classes do not starve each other. */
 enum http_lane {
@@ -50,8 +59,8 @@ struct http_route {
     const char *audit; /* the application's audit action; only carried */
     enum http_lane lane;
     enum http_body body;
-    size_t body_max;   /* bytes; 0: 64 KiB */
-    unsigned flags;    /* the application's; only carried */
+    size_t body_max; /* bytes; 0: 64 KiB */
+    unsigned flags;  /* the application's; only carried */
 };
 
 struct http_header {
@@ -69,12 +78,12 @@ struct http_request {
     size_t header_count;
     struct str body;          /* in-memory kinds; empty otherwise */
     struct http_spool *spool; /* HTTP_BODY_SPOOL, once the body is in */
-    struct str peer;          /* the client's address as text (X-Forwarded-For only from trusted proxies) */
-    char id[40];              /* X-Request-Id: echoed when well-formed, else made (UUIDv7) */
-    int64_t started_us;       /* monotonic */
-    void *lane;               /* what lane_open returned for this thread */
-    void *app;                /* http_config.app */
-    void *user;               /* the application's principal, set by its `before` hook */
+    struct str peer; /* the client's address as text (X-Forwarded-For only from trusted proxies) */
+    char id[40];     /* X-Request-Id: echoed when well-formed, else made (UUIDv7) */
+    int64_t started_us;           /* monotonic */
+    void *lane;                   /* what lane_open returned for this thread */
+    void *app;                    /* http_config.app */
+    void *user;                   /* the application's principal, set by its `before` hook */
     struct http_connection *conn; /* private, for HTTP_ON_LOOP */
     struct str args[8];           /* matched :segments in order */
     const char *arg_names[8];
@@ -83,8 +92,8 @@ struct http_request {
 
 struct http_response {
     struct arena *arena;
-    int status;      /* 200 unless set */
-    struct buf body; /* up to http_config.response_max */
+    int status;               /* 200 unless set */
+    struct buf body;          /* up to http_config.response_max */
     const char *content_type; /* default application/json when the body is not empty */
     struct http_header headers[24];
     size_t header_count;
@@ -136,21 +145,24 @@ struct http_multipart;
 struct problem *http_multipart_open(struct http_request *rq, struct http_multipart **ret);
 /* The next part, or *ret_more false at the closing delimiter. A body that ends before the closing
  * delimiter is PROBLEM_BAD_REQUEST. */
-struct problem *http_multipart_next(struct http_multipart *m, struct http_part *ret, bool *ret_more);
+struct problem *http_multipart_next(struct http_multipart *m, struct http_part *ret,
+                                    bool *ret_more);
 /* Bytes of the current part; *ret_n 0 at its end. */
 struct problem *http_multipart_read(struct http_multipart *m, void *ret, size_t n, size_t *ret_n);
 
-/* ---- the server --------------------------------------------------------------------------------*/
+/* ---- the server
+ * --------------------------------------------------------------------------------*/
 struct http_config {
-    const char *listen;      /* "127.0.0.1:8080"; port 0 picks a free one, see http_port */
-    unsigned lanes[HTTP_LANE__COUNT];       /* threads of each class */
-    unsigned lane_queue[HTTP_LANE__COUNT];  /* waiting requests before 503 */
-    size_t header_max;       /* request line and headers, bytes; 0: 16 KiB */
-    size_t response_max;     /* 0: 32 MiB */
+    const char *listen;               /* "127.0.0.1:8080"; port 0 picks a free one, see http_port */
+    unsigned lanes[HTTP_LANE__COUNT]; /* threads of each class */
+    unsigned lane_queue[HTTP_LANE__COUNT]; /* waiting requests before 503 */
+    size_t header_max;                     /* request line and headers, bytes; 0: 16 KiB */
+    size_t response_max;                   /* 0: 32 MiB */
     unsigned header_timeout_ms, body_timeout_ms, idle_timeout_ms; /* 0: 10 s, 60 s, 60 s */
-    unsigned connections_max; /* 0: 20000 */
+    unsigned connections_max;                                     /* 0: 20000 */
     const char *spool_dir;
-    const char *const *trusted_proxies; /* addresses whose X-Forwarded-For counts; NULL-terminated */
+    const char *const
+        *trusted_proxies; /* addresses whose X-Forwarded-For counts; NULL-terminated */
     void *app;
     /* On each lane thread, at start and end: what rq->lane is. */
     void *(*lane_open)(void *app, enum http_lane lane);

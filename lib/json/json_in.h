@@ -19,7 +19,8 @@ struct problem *json_read(struct arena *arena, struct str text, json_t **ret);
 void json_done(json_t **root);
 
 enum json_kind {
-    JSON_KIND_TEXT, /* struct str in the arena; max: most bytes; empty text is refused unless empty_ok */
+    JSON_KIND_TEXT, /* struct str in the arena; max: most bytes; empty text is refused unless
+                       empty_ok */
     JSON_KIND_UUID, /* struct uuid */
     JSON_KIND_DATE, /* struct str "YYYY-MM-DD", an existing day */
     JSON_KIND_TIME, /* int64_t wall microseconds, RFC 3339 */
@@ -32,8 +33,8 @@ enum json_kind {
 struct json_field {
     const char *key;
     enum json_kind kind;
-    size_t offset;            /* offsetof the value in the struct read into */
-    bool required;            /* absent or null is an error */
+    size_t offset; /* offsetof the value in the struct read into */
+    bool required; /* absent or null is an error */
     bool empty_ok;
     int64_t min, max;
     const char *const *names; /* JSON_KIND_ENUM: NULL-terminated */

@@ -40,8 +40,8 @@ void jw_hundredths(struct jw *w, int64_t v); /* 66 -> 0.66 */
 void jw_real(struct jw *w, double v, int decimals);
 void jw_bool(struct jw *w, bool v);
 void jw_null(struct jw *w);
-void jw_uuid(struct jw *w, struct uuid id);       /* UUID_NONE writes null */
-void jw_time(struct jw *w, int64_t wall_us);      /* 0 writes null */
-void jw_raw(struct jw *w, struct str json);       /* a finished value */
+void jw_uuid(struct jw *w, struct uuid id);  /* UUID_NONE writes null */
+void jw_time(struct jw *w, int64_t wall_us); /* 0 writes null */
+void jw_raw(struct jw *w, struct str json);  /* a finished value */
 
 #endif

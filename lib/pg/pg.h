@@ -44,14 +44,14 @@ struct pg_param {
     };
 };
 
-#define PG_P_NULL      ((struct pg_param){.kind = PG_NULL})
-#define PG_P_UUID(v)   ((struct pg_param){.kind = PG_UUID, .uuid = (v)})
-#define PG_P_TEXT(v)   ((struct pg_param){.kind = PG_TEXT, .str = (v)})
-#define PG_P_Z(v)      ((struct pg_param){.kind = PG_TEXT, .str = str_of(v)})
-#define PG_P_BYTES(v)  ((struct pg_param){.kind = PG_BYTES, .str = (v)})
-#define PG_P_INT(v)    ((struct pg_param){.kind = PG_INT, .i64 = (v)})
-#define PG_P_BOOL(v)   ((struct pg_param){.kind = PG_BOOL, .flag = (v)})
-#define PG_P_TIME(us)  ((struct pg_param){.kind = PG_TIME, .i64 = (us)})
+#define PG_P_NULL     ((struct pg_param){.kind = PG_NULL})
+#define PG_P_UUID(v)  ((struct pg_param){.kind = PG_UUID, .uuid = (v)})
+#define PG_P_TEXT(v)  ((struct pg_param){.kind = PG_TEXT, .str = (v)})
+#define PG_P_Z(v)     ((struct pg_param){.kind = PG_TEXT, .str = str_of(v)})
+#define PG_P_BYTES(v) ((struct pg_param){.kind = PG_BYTES, .str = (v)})
+#define PG_P_INT(v)   ((struct pg_param){.kind = PG_INT, .i64 = (v)})
+#define PG_P_BOOL(v)  ((struct pg_param){.kind = PG_BOOL, .flag = (v)})
+#define PG_P_TIME(us) ((struct pg_param){.kind = PG_TIME, .i64 = (us)})
 /* The same, NULL where the value is absent. */
 #define PG_P_UUID_OR_NULL(v) (uuid_is_none(v) ? PG_P_NULL : PG_P_UUID(v))
 #define PG_P_TEXT_OR_NULL(v) ((v).p ? PG_P_TEXT(v) : PG_P_NULL)
@@ -101,8 +101,8 @@ struct problem *pg_query(struct pg_tx *tx, const struct pg_stmt *stmt,
                          const struct pg_param *params, size_t count, struct pg_result **ret);
 
 /* The same where rows do not matter; `ret_rows` (may be NULL) is the number of rows affected. */
-struct problem *pg_exec(struct pg_tx *tx, const struct pg_stmt *stmt,
-                        const struct pg_param *params, size_t count, size_t *ret_rows);
+struct problem *pg_exec(struct pg_tx *tx, const struct pg_stmt *stmt, const struct pg_param *params,
+                        size_t count, size_t *ret_rows);
 
 /* Queues a statement without waiting; its failure shows at the next wait or at commit. */
 struct problem *pg_queue(struct pg_tx *tx, const struct pg_stmt *stmt,
@@ -133,11 +133,14 @@ const char *pg_sqlstate(const struct pg_conn *conn);
 size_t pg_rows(const struct pg_result *r);
 bool pg_is_null(const struct pg_result *r, size_t row, int col);
 struct uuid pg_get_uuid(const struct pg_result *r, size_t row, int col); /* NULL -> UUID_NONE */
-struct str pg_get_str(const struct pg_result *r, size_t row, int col);   /* text, bytea, json, jsonb; NULL -> p NULL */
-int64_t pg_get_int(const struct pg_result *r, size_t row, int col);      /* int2, int4, int8; NULL -> 0 */
-bool pg_get_bool(const struct pg_result *r, size_t row, int col);        /* NULL -> false */
-int64_t pg_get_time(const struct pg_result *r, size_t row, int col);     /* timestamptz -> wall us; NULL -> 0 */
-double pg_get_real(const struct pg_result *r, size_t row, int col);      /* float8; NULL -> 0 */
+struct str pg_get_str(const struct pg_result *r, size_t row,
+                      int col); /* text, bytea, json, jsonb; NULL -> p NULL */
+int64_t pg_get_int(const struct pg_result *r, size_t row,
+                   int col);                                      /* int2, int4, int8; NULL -> 0 */
+bool pg_get_bool(const struct pg_result *r, size_t row, int col); /* NULL -> false */
+int64_t pg_get_time(const struct pg_result *r, size_t row,
+                    int col); /* timestamptz -> wall us; NULL -> 0 */
+double pg_get_real(const struct pg_result *r, size_t row, int col); /* float8; NULL -> 0 */
 
 /* Waits up to `timeout_ms` for a NOTIFY on the connection (outside transactions), after
  * `LISTEN channel` was run with pg_script. True when one came. For the relay. */

@@ -13,9 +13,9 @@ const char *queue_name(enum queue queue); /* "ocr-processing", "pan-scrub", ... 
 
 struct outbox_job {
     enum queue queue;
-    const char *key;      /* business key = BullMQ job id: at most one job per key; no ':' */
-    const char *data;     /* JSON of ids only: {"formId":"...","clinicId":"..."} */
-    unsigned priority;    /* 0 none; 1 first */
+    const char *key;   /* business key = BullMQ job id: at most one job per key; no ':' */
+    const char *data;  /* JSON of ids only: {"formId":"...","clinicId":"..."} */
+    unsigned priority; /* 0 none; 1 first */
     int64_t delay_ms;
 };
 struct problem *outbox_job(struct pg_tx *tx, const struct ctx *cx, const struct outbox_job *job);
@@ -27,7 +27,8 @@ struct outbox_event {
     struct str payload; /* a JSON object; PHI only sealed: {"$phi":...} through outbox_phi() */
     const char *rooms[OUTBOX_ROOMS_MAX]; /* NULL-terminated; see live/live.h */
 };
-struct problem *outbox_event(struct pg_tx *tx, const struct ctx *cx, const struct outbox_event *event);
+struct problem *outbox_event(struct pg_tx *tx, const struct ctx *cx,
+                             const struct outbox_event *event);
 
 /* Writes a PHI value into an event's payload sealed (SPEC 10): the node that owns the socket opens
  * it with live_open_payload(). */

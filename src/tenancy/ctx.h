@@ -25,23 +25,23 @@ enum role {
 #define CORPORATE  BIT(ROLE_CORPORATE_ADMIN)
 #define ANYONE     (DOCTOR | ADMIN | ADMISSIONS | CORPORATE)
 
-const char *role_name(enum role role);  /* "DOCTOR"; "SYSTEM" */
-enum role role_parse(struct str s);     /* the four token roles; else ROLE_NONE */
+const char *role_name(enum role role); /* "DOCTOR"; "SYSTEM" */
+enum role role_parse(struct str s);    /* the four token roles; else ROLE_NONE */
 
 struct app;
 
 struct ctx {
     struct app *app;
     struct arena *arena;
-    struct pg_conn *db;       /* this thread's connection */
-    struct uuid clinic_id;    /* the tenant this work is for (corporate: X-Clinic-Id, else own) */
-    struct uuid home_clinic;  /* the actor's own clinic */
-    struct uuid user_id;      /* UUID_NONE for the system */
+    struct pg_conn *db;      /* this thread's connection */
+    struct uuid clinic_id;   /* the tenant this work is for (corporate: X-Clinic-Id, else own) */
+    struct uuid home_clinic; /* the actor's own clinic */
+    struct uuid user_id;     /* UUID_NONE for the system */
     enum role role;
-    bool clinic_chosen;       /* corporate named one with X-Clinic-Id */
-    const char *request_id;   /* "" for jobs without one */
-    struct str ip;            /* text, may be empty */
-    const char *session;      /* the token's session id (sid or jti), may be "" */
+    bool clinic_chosen;     /* corporate named one with X-Clinic-Id */
+    const char *request_id; /* "" for jobs without one */
+    struct str ip;          /* text, may be empty */
+    const char *session;    /* the token's session id (sid or jti), may be "" */
 };
 
 /* One per lane thread and per job slot: what http_request.lane points to. */

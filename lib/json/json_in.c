@@ -1,0 +1,197 @@
+/* Strict reading: depth before jansson, then a table of fields; the wrong key is named. */
+#include "json/json_in.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+
+void json_done(json_t **root)
+{
+    json_decref(*root);
+    *root = NULL;
+}
+
+/* Nesting is counted on the bytes, outside strings, so that jansson's recursion is bounded. */
+static bool depth_ok(struct str text)
+{
+    unsigned depth = 0;
+    bool in_string = false;
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        if (in_string) {
+            if (c == '\\')
+                i++;
+            else if (c == '"')
+                in_string = false;
+        } else if (c == '"') {
+            in_string = true;
+        } else if (c == '{' || c == '[') {
+            if (++depth > JSON_DEPTH_MAX)
+                return false;
+        } else if ((c == '}' || c == ']') && depth > 0) {
+            depth--;
+        }
+    }
+    return true;
+}
+
+struct problem *json_read(struct arena *arena, struct str text, json_t **ret)
+{
+    if (!depth_ok(text))
+        return problem_new(arena, PROBLEM_BAD_REQUEST, "the JSON nests deeper than %d levels",
+                           JSON_DEPTH_MAX);
+    json_error_t error;
+    json_t *root = json_loadb(text.p ? text.p : "", text.n, JSON_REJECT_DUPLICATES, &error);
+    if (!root)
+        return problem_new(arena, PROBLEM_BAD_REQUEST,
+                           "the body is not valid JSON (line %d, column %d)", error.line,
+                           error.column);
+    *ret = root;
+    return NULL;
+}
+
+/* Where messages point: prefix, '/', key. A client's key is cut so that it fits. */
+static const char *pointer_of(struct arena *arena, const char *at, const char *key)
+{
+    return arena_fmt(arena, "%s/%.48s", at, key);
+}
+
+static struct problem *text_read(struct arena *arena, const struct json_field *f,
+                                 const json_t *value, const char *pointer, struct str *ret)
+{
+    if (!json_is_string(value))
+        return problem_field(arena, pointer, "must be a text");
+    struct str s = {json_string_value(value), json_string_length(value)};
+    if (s.n == 0 && !f->empty_ok)
+        return problem_field(arena, pointer, "must not be empty");
+    if (f->max > 0 && s.n > (size_t)f->max)
+        return problem_field(arena, pointer, "is longer than %lld bytes", (long long)f->max);
+    if (memchr(s.p, '\0', s.n))
+        return problem_field(arena, pointer, "must not hold a NUL character");
+    *ret = arena_str(arena, s);
+    return NULL;
+}
+
+static struct problem *enum_read(struct arena *arena, const struct json_field *f, struct str s,
+                                 const char *pointer, int *ret)
+{
+    for (int i = 0; f->names[i]; i++) {
+        if (str_eq(s, str_of(f->names[i]))) {
+            *ret = i;
+            return NULL;
+        }
+    }
+    struct buf known = BUF_MAX(160);
+    for (int i = 0; f->names[i]; i++)
+        buf_addf(&known, "%s%s", i ? ", " : "", f->names[i]);
+    struct problem *p =
+        problem_field(arena, pointer, "must be one of %s", known.data ? known.data : "");
+    buf_free(&known);
+    return p;
+}
+
+static struct problem *int_read(struct arena *arena, const struct json_field *f,
+                                const json_t *value, const char *pointer, int64_t *ret)
+{
+    if (!json_is_integer(value))
+        return problem_field(arena, pointer, "must be a whole number");
+    int64_t v = json_integer_value(value);
+    if (v < f->min || (f->max != 0 && v > f->max))
+        return problem_field(arena, pointer, "must be from %lld to %lld", (long long)f->min,
+                             (long long)f->max);
+    *ret = v;
+    return NULL;
+}
+
+/* Kinds that are texts in JSON. */
+static struct problem *texts_read(struct arena *arena, const struct json_field *f,
+                                  const json_t *value, const char *pointer, void *at)
+{
+    struct str s;
+    TRY(text_read(arena, f, value, pointer, &s));
+    switch (f->kind) {
+    case JSON_KIND_UUID:
+        if (!uuid_parse(s, at))
+            return problem_field(arena, pointer, "must be a UUID");
+        return NULL;
+    case JSON_KIND_DATE:
+        if (!clock_date_valid(s))
+            return problem_field(arena, pointer, "must be a date like 1980-12-31");
+        *(struct str *)at = s;
+        return NULL;
+    case JSON_KIND_TIME:
+        if (!clock_parse(s, at))
+            return problem_field(arena, pointer, "must be a time like 2026-01-31T08:00:00Z");
+        return NULL;
+    case JSON_KIND_ENUM:
+        return enum_read(arena, f, s, pointer, at);
+    default:
+        *(struct str *)at = s;
+        return NULL;
+    }
+}
+
+static struct problem *value_read(struct arena *arena, const struct json_field *f, json_t *value,
+                                  const char *pointer, void *at)
+{
+    switch (f->kind) {
+    case JSON_KIND_BOOL:
+        if (!json_is_boolean(value))
+            return problem_field(arena, pointer, "must be true or false");
+        *(bool *)at = json_is_true(value);
+        return NULL;
+    case JSON_KIND_INT:
+        return int_read(arena, f, value, pointer, at);
+    case JSON_KIND_ANY:
+        *(json_t **)at = value;
+        return NULL;
+    default:
+        return texts_read(arena, f, value, pointer, at);
+    }
+}
+
+static bool is_known(const struct json_field *fields, size_t count, const char *key)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(fields[i].key, key) == 0)
+            return true;
+    return false;
+}
+
+struct problem *json_fields(struct arena *arena, const json_t *object,
+                            const struct json_field *fields, size_t count, const char *at,
+                            void *into)
+{
+    if (!json_is_object(object))
+        return problem_field(arena, at[0] ? at : "/", "must be a JSON object");
+    for (void *i = json_object_iter((json_t *)(uintptr_t)object); i;
+         i = json_object_iter_next((json_t *)(uintptr_t)object, i)) {
+        const char *key = json_object_iter_key(i);
+        if (!is_known(fields, count, key))
+            return problem_field(arena, pointer_of(arena, at, key), "is not a key known here");
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct json_field *f = &fields[i];
+        json_t *value = json_object_get(object, f->key);
+        const char *pointer = pointer_of(arena, at, f->key);
+        if (!value || json_is_null(value)) {
+            if (f->required)
+                return problem_field(arena, pointer, "is required");
+            continue;
+        }
+        TRY(value_read(arena, f, value, pointer, (char *)into + f->offset));
+        if (f->seen_offset)
+            *(bool *)((char *)into + f->seen_offset) = true;
+    }
+    return NULL;
+}
+
+struct problem *json_body(struct arena *arena, struct str text, const struct json_field *fields,
+                          size_t count, void *into)
+{
+    CLEANUP(json_done) json_t *root = NULL;
+    TRY(json_read(arena, text, &root));
+    for (size_t i = 0; i < count; i++)
+        if (fields[i].kind == JSON_KIND_ANY)
+            return problem_new(arena, PROBLEM_INTERNAL, "a nested body needs json_read");
+    return json_fields(arena, root, fields, count, "", into);
+}

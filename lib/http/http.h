@@ -61,6 +61,7 @@ struct http_route {
     enum http_body body;
     size_t body_max; /* bytes; 0: 64 KiB */
     unsigned flags;  /* the application's; only carried */
+    void *data;      /* the module's own: which instance of it this row serves; only carried */
 };
 
 struct http_header {

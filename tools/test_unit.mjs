@@ -1,0 +1,41 @@
+// Runs the unit tests of a meson build and counts cmocka's single tests, not its executables.
+//
+// Rule: an executable that fails without naming a failed test (a crash, a sanitizer report) is one
+// failure. The last line is "PASSED FAILED SKIPPED", which tools/test_all.sh adds up.
+import { spawnSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+
+const dir = process.argv[2];
+const log = `${dir}/meson-logs/testlog.json`;
+rmSync(log, { force: true });
+spawnSync('meson', ['test', '-C', dir, '--no-rebuild', '--suite', 'unit', '--num-processes', '2'], {
+    env: { ...process.env, CMOCKA_MESSAGE_OUTPUT: 'TAP' },
+    stdio: 'ignore',
+});
+
+function lines(path) {
+    try {
+        return readFileSync(path, 'utf8').split('\n').filter(Boolean);
+    } catch {
+        return [];
+    }
+}
+
+const sum = { passed: 0, failed: 0, skipped: 0 };
+for (const line of lines(log)) {
+    const test = JSON.parse(line);
+    const output = `${test.stdout ?? ''}\n${test.stderr ?? ''}`;
+    const count = (re) => (output.match(re) ?? []).length;
+    const skipped = count(/^ok .*# SKIP/gm);
+    const passed = count(/^ok /gm) - skipped;
+    const failed = count(/^not ok /gm);
+    const good = test.result === 'OK';
+
+    sum.skipped += skipped;
+    sum.passed += good ? passed || 1 : passed;
+    sum.failed += good ? failed : failed || 1;
+    console.log(`   ${good ? 'ok  ' : 'FAIL'} ${test.name} (${passed + failed} tests, ${test.duration.toFixed(1)} s)`);
+    if (!good) console.log(output.split('\n').slice(-60).join('\n'));
+}
+if (sum.passed + sum.failed === 0) sum.failed = 1;
+console.log(`${sum.passed} ${sum.failed} ${sum.skipped}`);

@@ -31,8 +31,8 @@ size_t pg_registered(const struct pg_stmt *const **ret);
 
 enum pg_kind { PG_NULL, PG_UUID, PG_TEXT, PG_BYTES, PG_INT, PG_BOOL, PG_TIME, PG_REAL };
 
-/* A parameter. Texts are sent as text, everything else in binary of the type named (PG_INT as int8,
- * PG_TIME as timestamptz), so write `$1::int8::int` in SQL where the column is narrower. */
+/* A parameter. Its SQL type is what the statement says (column or cast), never what is passed: all
+ * kinds travel in text form but PG_BYTES, which is binary and belongs to a bytea. */
 struct pg_param {
     enum pg_kind kind;
     union {
@@ -63,13 +63,18 @@ struct pg_conn;
 struct pg_conn *pg_conn_new(const char *url, const char *application_name);
 void pg_conn_free(struct pg_conn **conn);
 
+/* Longest wait for an answer before the connection is given up; 4000 ms unless set. */
+void pg_conn_timeout(struct pg_conn *conn, int timeout_ms);
+
 /* One setting made local to a transaction with set_config(name, value, true). */
 struct pg_setting {
     const char *name;
     const char *value;
 };
 
-struct pg_result; /* in the transaction's arena; freed with pg_tx_end */
+/* Rows of one statement. Dies with pg_tx_end; what the pg_get functions return lives in the arena.
+ */
+struct pg_result;
 
 struct pg_tx {
     struct pg_conn *conn; /* NULL: not begun */
@@ -83,7 +88,7 @@ struct pg_tx {
 #define PG_TX_NONE ((struct pg_tx){.conn = NULL})
 
 enum pg_mode {
-    PG_READ,  /* BEGIN READ ONLY */
+    PG_READ,  /* read only: one implicit transaction, no BEGIN and no COMMIT round trip */
     PG_WRITE, /* BEGIN */
 };
 

@@ -57,7 +57,7 @@ void hmac_sha256(const struct key *key, struct str data, uint8_t ret[SHA256_LEN]
 
 struct key key_derive(const struct key *key, const char *info)
 {
-    struct key out;
+    struct key out = {{0}};
     EVP_KDF *kdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     EVP_KDF_CTX *ctx = kdf ? EVP_KDF_CTX_new(kdf) : NULL;
     OSSL_PARAM params[] = {

@@ -7,7 +7,7 @@ failed=0
 
 for file in $(git ls-files -co --exclude-standard '*.c' '*.h' '*.mjs' '*.sh' '*.sql'); do
     [ -f "$file" ] || continue
-    sed '1{/^#!/d}' "$file" | head -n 1 | grep -qE '^(/\*|//|#|--)' ||
+    head -n 2 "$file" | sed '1{/^#!/d}' | head -n 1 | grep -E '^(/\*|//|#|--)' >/dev/null ||
         { echo "$file: the first line must say what the file is for" && failed=1; }
 done
 

@@ -1,0 +1,111 @@
+/* Writes text without its card numbers: whole, in place, or piece by piece.
+ *
+ * The rule not to break: of a number only the last four digits ever reach the output (PCI DSS 3.4.1
+ * allows more; nothing here needs more). */
+#include "pan/pan_int.h"
+
+/* The last four digits among the glyphs of a span, as ASCII; track data show those of the number,
+ * which ends at '^' or '='. */
+static void last_four(struct str text, const struct pan_span *span, char ret[4])
+{
+    memset(ret, '*', 4);
+    for (size_t at = span->start; at < span->end;) {
+        struct pan_char c = pan_char_at(text, at);
+        bool past = at > span->start + 2 && (text.p[at] == '^' || text.p[at] == '=');
+        if (span->kind == PAN_TRACK && past)
+            break;
+        bool sentinel = span->kind == PAN_TRACK && c.class == CLASS_LETTER;
+        if ((c.class == CLASS_DIGIT || c.class == CLASS_LETTER) && !sentinel) {
+            memmove(ret, ret + 1, 3);
+            ret[3] = (char)('0' + c.digit);
+        }
+        at += c.len;
+    }
+}
+
+void mask_span(struct str text, const struct pan_span *span, struct buf *out)
+{
+    char four[4];
+    switch (span->kind) {
+    case PAN_CARD:
+    case PAN_TRACK:
+        last_four(text, span, four);
+        buf_add(out, "************", 12);
+        buf_add(out, four, 4);
+        break;
+    case PAN_CVV:
+        buf_add(out, "***", 3);
+        break;
+    case PAN_EXPIRY:
+        for (size_t at = span->start; at < span->end;) {
+            struct pan_char c = pan_char_at(text, at);
+            if (c.class == CLASS_DIGIT)
+                buf_add_c(out, '*');
+            else
+                buf_add(out, text.p + at, c.len);
+            at += c.len;
+        }
+        break;
+    }
+}
+
+struct masking {
+    struct str text;
+    size_t copied; /* input bytes already dealt with */
+    size_t last;   /* end of the last span */
+    struct buf *out;
+};
+
+static void masking_add(void *state, const struct pan_span *span)
+{
+    struct masking *m = state;
+    buf_add(m->out, m->text.p + m->copied, span->start - m->copied);
+    mask_span(m->text, span, m->out);
+    m->copied = m->last = span->end;
+}
+
+bool pan_mask(struct str text, struct buf *out)
+{
+    struct masking m = {text, 0, 0, out};
+    struct sink sink = {masking_add, &m};
+    pan_scan(text, 0, &sink);
+    buf_add(out, text.p + m.copied, text.n - m.copied);
+    return m.last > 0;
+}
+
+struct in_place {
+    char *line;
+    size_t n;
+};
+
+/* Spans are reported after the scan has passed them but their digits may still be context for the
+ * next number, so positions are kept and only digits are overwritten. */
+static void in_place_mask(char *line, const struct pan_span *span)
+{
+    size_t keep = span->kind == PAN_CARD ? 4 : 0;
+    for (size_t at = span->end; at > span->start; at--) {
+        unsigned char c = (unsigned char)line[at - 1];
+        bool ink = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+                   c == '|' || c >= 0x80;
+        if (!ink)
+            continue;
+        if (keep > 0 && c < 0x80)
+            keep--;
+        else
+            line[at - 1] = '*';
+    }
+}
+
+#define IN_PLACE_SPANS 16
+
+size_t pan_mask_in_place(char *line, size_t n)
+{
+    struct pan_span spans[IN_PLACE_SPANS];
+    size_t found;
+    do {
+        found = pan_find((struct str){line, n}, spans, IN_PLACE_SPANS);
+        for (size_t i = 0; i < found && i < IN_PLACE_SPANS; i++)
+            in_place_mask(line, &spans[i]);
+    } while (found > IN_PLACE_SPANS);
+    return n;
+}

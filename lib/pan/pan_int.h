@@ -1,0 +1,131 @@
+/* Inside lib/pan: glyphs, runs, candidates. Not for users of the library.
+ *
+ * A run is a stretch of digits (and letters that OCR confuses with digits) with only separators
+ * between them. The rule not to break: a run has a fixed greatest size, so all work per glyph is
+ * bounded and the whole is linear. */
+#ifndef NEXACORE_PAN_PAN_INT_H
+#define NEXACORE_PAN_PAN_INT_H
+
+#include <stdint.h>
+
+#include "pan/pan.h"
+
+#define PAN_LEN_MIN 13
+#define PAN_LEN_MAX 19
+
+enum char_class {
+    CLASS_OTHER,
+    CLASS_DIGIT,
+    CLASS_LETTER, /* an ASCII letter or bar that OCR confuses with a digit */
+    CLASS_SPACE,  /* separators: blanks, */
+    CLASS_LINE,   /*   line and cell breaks, */
+    CLASS_MARK,   /*   dashes, dots, slashes, box lines, */
+    CLASS_STAR,   /*   the star, which also masks, */
+    CLASS_NONE,   /*   characters without width */
+};
+
+struct pan_char {
+    uint8_t len; /* bytes, at least 1 */
+    enum char_class class;
+    uint8_t digit; /* CLASS_DIGIT, CLASS_LETTER */
+};
+
+/* The character at text.p[at]; an invalid byte is one CLASS_OTHER of length 1. */
+struct pan_char pan_char_at(struct str text, size_t at);
+
+/* True for bytes at which a digit of any script may begin. */
+extern const uint8_t pan_digit_lead[256];
+
+/* How two neighbours in a run are held apart, from tight to loose. */
+enum gap { GAP_NONE, GAP_GLUE, GAP_SEP, GAP_WIDE, GAP_END };
+
+struct glyph {
+    size_t start;
+    uint8_t len;
+    uint8_t digit;
+    bool letter; /* read as a letter */
+    uint8_t gap; /* enum gap before this glyph */
+};
+
+#define RUN_MAX 160 /* glyphs held at once */
+
+struct run {
+    size_t n;
+    size_t end;      /* where reading stopped */
+    uint8_t gap_end; /* gap after the last glyph */
+    bool masked;     /* begins with the visible end of something masked before */
+    bool cut;        /* the run goes on beyond RUN_MAX */
+    struct glyph g[RUN_MAX];
+    uint16_t luhn[2][RUN_MAX + 1]; /* prefix sums, doubling the even or the odd positions */
+    uint16_t letters[RUN_MAX + 1]; /* prefix count */
+};
+
+/* Reads the run whose first digit is at `at`; looks back for confused letters, not before `from`.
+ */
+void run_read(struct str text, size_t from, size_t at, struct run *run);
+
+static inline enum gap run_gap(const struct run *run, size_t i)
+{
+    return i < run->n ? (enum gap)run->g[i].gap : (enum gap)run->gap_end;
+}
+
+/* True when the digits g[s..e) pass the Luhn check (ISO/IEC 7812-1 annex B). */
+static inline bool run_luhn(const struct run *run, size_t s, size_t e)
+{
+    const uint16_t *sums = run->luhn[(e & 1) == 0 ? 0 : 1];
+    return (sums[e] - sums[s]) % 10 == 0;
+}
+
+/* Issuer ranges and their lengths. */
+enum pan_brand {
+    BRAND_NONE,
+    BRAND_VISA,
+    BRAND_MASTERCARD,
+    BRAND_AMEX,
+    BRAND_DISCOVER,
+    BRAND_DINERS,
+    BRAND_JCB,
+    BRAND_UNIONPAY,
+    BRAND_MAESTRO,
+};
+/* The brand of a number of `len` digits whose first six are `head`, or BRAND_NONE. */
+enum pan_brand pan_brand_of(unsigned head, size_t len);
+
+/* Words around a number. */
+struct context {
+    bool card;   /* the nearest telling word speaks of a card */
+    bool label;  /* an explicit card label stands directly before */
+    bool other;  /* the nearest telling word names another kind of number */
+    bool amount; /* a currency sign stands directly before */
+    bool track;  /* a track's start sentinel stands directly before */
+};
+void context_before(struct str text, size_t from, size_t start, struct context *ret);
+/* True when an expiry date or a verification code follows within a few words. */
+bool context_after(struct str text, size_t end);
+
+struct candidate {
+    size_t start, end;  /* bytes */
+    size_t first, last; /* glyphs [first, last) */
+    int score;
+    const char *rule;
+};
+/* The best candidate starting at glyph `s` of the run, or false. */
+bool candidate_at(struct str text, size_t from, const struct run *run, size_t s,
+                  struct candidate *ret);
+
+/* Called for each span in order. */
+struct sink {
+    void (*span)(void *state, const struct pan_span *span);
+    void *state;
+};
+/* Emits CVV and expiry spans of text[from, to). `after`: a number ends at `from`. */
+void beside_find(struct str text, size_t from, size_t to, bool after, const struct sink *sink);
+/* Extends a number inside track data to the whole track; true when it is one. */
+bool track_extend(struct str text, size_t from, struct pan_span *span);
+/* The whole finder. Spans before `from` are not looked for, but the text there is context. */
+void pan_scan(struct str text, size_t from, const struct sink *sink);
+
+/* Appends what stands for `span` in masked text. */
+void mask_span(struct str text, const struct pan_span *span, struct buf *out);
+
+#endif

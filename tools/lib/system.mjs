@@ -1,0 +1,238 @@
+// The whole of NexaCore on one machine: PostgreSQL, Redis, fakes, issuer, serve, work. The demo and
+// the integration tests start it with this one function, so they run the same thing.
+//
+// Rule: everything listens on 127.0.0.1, keeps its data under `dir`, and ends with stop().
+import crypto from 'node:crypto';
+import fs from 'node:fs';
+import { join, resolve } from 'node:path';
+
+import { startFakes } from '../../test/fakes/fakes.mjs';
+import { startIssuer } from '../oidc.mjs';
+import { startPostgres } from '../pg_dev.mjs';
+import { freePort, run, startPart } from './process.mjs';
+import { startRedis } from './redis.mjs';
+
+export const root = resolve(import.meta.dirname, '../..');
+export const buildDir = () => resolve(root, process.env.NEXACORE_BUILD ?? 'build');
+
+// Ports a person likes to see again; where one is taken, any free one.
+export const demoPorts = { serve: 8080, metrics: 9464, issuer: 8081, fakes: 8082, postgres: 8083, redis: 8084 };
+
+// A service account as Google's console downloads it, signed against the fake's token endpoint.
+function serviceAccount(dir, fakes) {
+    const { privateKey, publicKey } = crypto.generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const account = {
+        type: 'service_account',
+        project_id: 'nexacore-demo',
+        private_key_id: crypto.randomBytes(8).toString('hex'),
+        private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+        client_email: 'push@nexacore-demo.iam.gserviceaccount.com',
+        token_uri: `${fakes.url}/google/token`,
+    };
+    fakes.config.googlePublicKey = publicKey;
+    const file = join(dir, 'fcm.json');
+    fs.writeFileSync(file, JSON.stringify(account), { mode: 0o600 });
+    return file;
+}
+
+async function masterKey(dir, binary) {
+    const file = join(dir, 'master.key');
+    if (!fs.existsSync(file)) await run(binary, ['keys', 'new-master', file]);
+    return file;
+}
+
+// The environment of serve and work; `more` overrides.
+function settings(system, more) {
+    const { dir, fakes, issuer } = system;
+    return {
+        NEXACORE_DATABASE_URL: system.pg.url('nexacore_app'),
+        NEXACORE_REDIS_URL: system.redis.url,
+        NEXACORE_JWT_ISSUER: issuer.url,
+        NEXACORE_JWT_AUDIENCE: issuer.audience,
+        NEXACORE_JWT_JWKS_URL: issuer.jwksUrl,
+        NEXACORE_MASTER_KEY_FILE: system.masterKeyFile,
+        NEXACORE_STORE_URL: `file://${join(dir, 'store')}`,
+        NEXACORE_FCM_CREDENTIALS_FILE: system.fcmFile,
+        NEXACORE_FCM_BASE_URL: `${fakes.url}/fcm`,
+        NEXACORE_TWILIO_ACCOUNT_SID: fakes.config.twilioSid,
+        NEXACORE_TWILIO_AUTH_TOKEN: fakes.config.twilioToken,
+        NEXACORE_TWILIO_FROM: '+15005550006',
+        NEXACORE_TWILIO_BASE_URL: `${fakes.url}/twilio`,
+        NEXACORE_SQUARE_BASE_URL: `${fakes.url}/square`,
+        NEXACORE_SQUARE_WEBHOOK_KEY: fakes.config.squareSigKey,
+        NEXACORE_PUBLIC_URL: system.url,
+        NEXACORE_WEB_DIR: join(root, 'web', 'dist'),
+        NEXACORE_WORK_CONCURRENCY: '1',
+        ...more,
+    };
+}
+
+// Removes a folder of a system, with the database that stands elsewhere (see pg_dev.mjs).
+export function removeDir(dir) {
+    const pg = join(dir, 'pg');
+    if (fs.existsSync(pg)) fs.rmSync(fs.realpathSync(pg), { recursive: true, force: true });
+    fs.rmSync(dir, { recursive: true, force: true });
+}
+
+export class System {
+    constructor(options) {
+        this.dir = resolve(options.dir);
+        this.options = options;
+        this.binary = join(options.build ?? buildDir(), 'nexacore');
+        this.parts = []; // in the order of starting; stopped the other way round
+        this.works = [];
+        this.logs = join(this.dir, 'log');
+        this.accountsFile = join(this.dir, 'accounts.json');
+        this.seededFile = join(this.dir, 'seeded');
+        this.fresh = !fs.existsSync(this.seededFile);
+        if (this.fresh) removeDir(this.dir); // what a broken start left half-made
+        fs.mkdirSync(this.logs, { recursive: true });
+        fs.mkdirSync(join(this.dir, 'store'), { recursive: true, mode: 0o700 });
+    }
+
+    // Accounts of the issuer: written by the seed, read at each sign-in.
+    accounts() {
+        if (!fs.existsSync(this.accountsFile)) return [];
+        return JSON.parse(fs.readFileSync(this.accountsFile, 'utf8'));
+    }
+
+    saveAccounts(accounts) {
+        fs.writeFileSync(this.accountsFile, JSON.stringify(accounts, null, 2), { mode: 0o600 });
+    }
+
+    async step(name, start) {
+        const from = performance.now();
+        const result = await start();
+        const detail = typeof result === 'string' ? result : (result?.url ?? '');
+        this.options.onStep?.(name, performance.now() - from, detail);
+        return result;
+    }
+
+    keep(name, stop) {
+        this.parts.push({ name, stop });
+    }
+
+    port(name) {
+        return freePort(this.options.ports?.[name] ?? 0);
+    }
+
+    async startBackends() {
+        const { dir } = this;
+        this.servePort = await this.port('serve');
+        this.url = `http://127.0.0.1:${this.servePort}`;
+        this.pg = await this.step('PostgreSQL 16', async () => {
+            const pg = await startPostgres({ dir: join(dir, 'pg'), port: await this.port('postgres') });
+            this.keep('PostgreSQL', () => pg.stop());
+            await pg.createDatabase('nexacore');
+            return Object.assign(pg, { toString: () => pg.url('nexacore_app') });
+        });
+        this.redis = await this.step('Redis', async () => {
+            const redis = await startRedis({ dir: join(dir, 'redis'), port: await this.port('redis') });
+            this.keep('Redis', () => redis.stop());
+            return redis;
+        });
+        this.fakes = await this.step('provider fakes', async () => {
+            const fakes = await startFakes({ port: await this.port('fakes') });
+            this.keep('fakes', () => fakes.stop());
+            return fakes;
+        });
+        this.issuer = await this.step('OIDC issuer', async () => {
+            const port = await this.port('issuer');
+            const issuer = await startIssuer({
+                port,
+                accounts: () => this.accounts(),
+                webOrigins: () => [this.url],
+            });
+            this.keep('issuer', () => issuer.stop());
+            return issuer;
+        });
+    }
+
+    async prepare() {
+        this.masterKeyFile = await masterKey(this.dir, this.binary);
+        this.fcmFile = serviceAccount(this.dir, this.fakes);
+        this.env = settings(this, this.options.env);
+        await this.step('migrations', () => this.pg.migrate('nexacore', { binary: this.binary }));
+    }
+
+    // Runs a command of the binary as the owner of the database: clinic, user, keys, doctor.
+    tool(args, { env = {}, input } = {}) {
+        return run(this.binary, args, { env: { ...this.env, ...env }, input });
+    }
+
+    async startServe(more = {}) {
+        const metrics = await this.port('metrics');
+        const env = {
+            ...this.env,
+            NEXACORE_LISTEN: `127.0.0.1:${this.servePort}`,
+            NEXACORE_METRICS_LISTEN: `127.0.0.1:${metrics}`,
+            NEXACORE_STATE_DIR: join(this.dir, 'state', 'serve'),
+            ...more,
+        };
+        fs.mkdirSync(env.NEXACORE_STATE_DIR, { recursive: true, mode: 0o700 });
+        this.metricsUrl = `http://127.0.0.1:${metrics}`;
+        this.serve = startPart('serve', this.binary, ['serve'], { env, log: join(this.logs, 'serve.log') });
+        await this.serve.ready(async () => (await fetch(`${this.url}/readyz`)).ok, 30);
+        return this.serve;
+    }
+
+    // Worker `number` counts from 1; each keeps its own state folder.
+    async startWork(number, more = {}) {
+        const state = join(this.dir, 'state', `work${number}`);
+        fs.mkdirSync(state, { recursive: true, mode: 0o700 });
+        const env = { ...this.env, NEXACORE_STATE_DIR: state, ...more };
+        delete env.NEXACORE_LISTEN;
+        const log = join(this.logs, `work${number}.log`);
+        const work = startPart(`work ${number}`, this.binary, ['work'], { env, log });
+        this.works[number - 1] = work;
+        await work.ready(() => /ready/.test(work.logText()), 30);
+        return work;
+    }
+
+    async startOurs() {
+        await this.step('nexacore serve', async () => {
+            this.keep('serve', () => this.serve.stop());
+            await this.startServe();
+            return this.url;
+        });
+        for (let n = 1; n <= (this.options.workers ?? 1); n++) {
+            await this.step(`nexacore work ${n}`, async () => {
+                this.keep(`work ${n}`, () => this.works[n - 1]?.stop());
+                await this.startWork(n);
+            });
+        }
+    }
+
+    // Ends every part, last started first; goes on when one fails and tells at the end.
+    async stop() {
+        const wrong = [];
+        for (const part of this.parts.splice(0).reverse()) {
+            try {
+                const result = await part.stop();
+                if (result?.signal === 'SIGKILL') wrong.push(`${part.name} had to be killed`);
+                if (result?.code) wrong.push(`${part.name} ended with ${result.code}`);
+            } catch (error) {
+                wrong.push(`${part.name}: ${error.message}`);
+            }
+        }
+        return wrong;
+    }
+}
+
+// Starts all of it; on a failure what was started is stopped. `seed(system)` runs before serve and
+// `seedApi(system)` after it, both only in a folder that no earlier start finished.
+export async function startSystem({ seed, seedApi, ...options }) {
+    const system = new System(options);
+    try {
+        await system.startBackends();
+        await system.prepare();
+        if (system.fresh && seed) await system.step('demo clinics', () => seed(system));
+        await system.startOurs();
+        if (system.fresh && seedApi) await system.step('demo data', () => seedApi(system));
+        fs.writeFileSync(system.seededFile, '');
+        return system;
+    } catch (error) {
+        await system.stop();
+        throw error;
+    }
+}

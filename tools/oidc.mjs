@@ -216,13 +216,24 @@ async function askToken(url, account, expiresIn) {
     return body.access_token;
 }
 
+// The library warns on the console that its store is in memory; here that is meant.
+function newProvider(url, settings) {
+    const { warn } = console;
+    console.warn = () => {};
+    try {
+        return new Provider(url, settings);
+    } finally {
+        console.warn = warn;
+    }
+}
+
 export async function startIssuer({ port = 0, accounts = [], webOrigins = () => [] } = {}) {
     const directory = new Directory(accounts);
     let handle = (_request, response) => response.writeHead(503).end();
     const server = http.createServer((request, response) => handle(request, response));
     const url = `http://127.0.0.1:${await listen(server, port)}`;
 
-    const provider = new Provider(url, configuration(directory, webOrigins, AUDIENCE));
+    const provider = newProvider(url, configuration(directory, webOrigins, AUDIENCE));
     const grant = passwordGrant(provider, directory, AUDIENCE);
     provider.registerGrantType('password', grant, ['username', 'password', 'expires_in']);
     const callback = provider.callback();

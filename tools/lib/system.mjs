@@ -67,11 +67,15 @@ function settings(system, more) {
     };
 }
 
-// Removes a folder of a system, with the database that stands elsewhere (see pg_dev.mjs).
+const CONTENTS = ['pg', 'redis', 'store', 'state', 'log', 'accounts.json', 'seeded', 'master.key', 'fcm.json'];
+
+// Removes what a system keeps in its folder, and the folder when nothing else is in it. The database
+// may stand elsewhere (see pg_dev.mjs).
 export function removeDir(dir) {
     const pg = join(dir, 'pg');
     if (fs.existsSync(pg)) fs.rmSync(fs.realpathSync(pg), { recursive: true, force: true });
-    fs.rmSync(dir, { recursive: true, force: true });
+    for (const name of CONTENTS) fs.rmSync(join(dir, name), { recursive: true, force: true });
+    if (fs.existsSync(dir) && fs.readdirSync(dir).length === 0) fs.rmdirSync(dir);
 }
 
 export class System {
@@ -103,7 +107,8 @@ export class System {
     async step(name, start) {
         const from = performance.now();
         const result = await start();
-        const detail = typeof result === 'string' ? result : (result?.url ?? '');
+        let detail = typeof result === 'string' ? result : result?.url;
+        if (typeof detail !== 'string') detail = '';
         this.options.onStep?.(name, performance.now() - from, detail);
         return result;
     }
@@ -124,7 +129,7 @@ export class System {
             const pg = await startPostgres({ dir: join(dir, 'pg'), port: await this.port('postgres') });
             this.keep('PostgreSQL', () => pg.stop());
             await pg.createDatabase('nexacore');
-            return Object.assign(pg, { toString: () => pg.url('nexacore_app') });
+            return pg;
         });
         this.redis = await this.step('Redis', async () => {
             const redis = await startRedis({ dir: join(dir, 'redis'), port: await this.port('redis') });

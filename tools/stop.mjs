@@ -1,0 +1,17 @@
+// `./dev stop`: ends the demo that was started from this folder, and nothing else.
+import { join } from 'node:path';
+
+import { sleep } from './lib/process.mjs';
+import { running } from './lib/running.mjs';
+import { root } from './lib/system.mjs';
+
+const file = join(root, 'var', 'demo.json');
+const demo = running(file);
+if (!demo) {
+    console.log('no demo is running from this folder');
+    process.exit(0);
+}
+process.kill(demo.pid, 'SIGTERM');
+for (let i = 0; i < 400 && running(file); i++) await sleep(100);
+if (running(file)) process.kill(demo.pid, 'SIGKILL'); // its parts get SIGTERM from the kernel then
+console.log('stopped');

@@ -14,9 +14,19 @@
 import crypto from 'node:crypto';
 import http from 'node:http';
 
-import Provider, { errors } from 'oidc-provider';
-
 import { errorPage, signInPage } from './oidc_pages.mjs';
+
+// The library warns on the console that its store is in memory and that Node 20 is old; a demo may.
+async function quietly(run) {
+    const { warn } = console;
+    console.warn = () => {};
+    try {
+        return await run();
+    } finally {
+        console.warn = warn;
+    }
+}
+const { default: Provider, errors } = await quietly(() => import('oidc-provider'));
 
 const AUDIENCE = 'https://api.nexacore.local';
 const SCOPES = 'openid profile offline_access';
@@ -216,24 +226,14 @@ async function askToken(url, account, expiresIn) {
     return body.access_token;
 }
 
-// The library warns on the console that its store is in memory; here that is meant.
-function newProvider(url, settings) {
-    const { warn } = console;
-    console.warn = () => {};
-    try {
-        return new Provider(url, settings);
-    } finally {
-        console.warn = warn;
-    }
-}
-
 export async function startIssuer({ port = 0, accounts = [], webOrigins = () => [] } = {}) {
     const directory = new Directory(accounts);
     let handle = (_request, response) => response.writeHead(503).end();
     const server = http.createServer((request, response) => handle(request, response));
     const url = `http://127.0.0.1:${await listen(server, port)}`;
 
-    const provider = newProvider(url, configuration(directory, webOrigins, AUDIENCE));
+    const settings = configuration(directory, webOrigins, AUDIENCE);
+    const provider = await quietly(() => new Provider(url, settings));
     const grant = passwordGrant(provider, directory, AUDIENCE);
     provider.registerGrantType('password', grant, ['username', 'password', 'expires_in']);
     const callback = provider.callback();

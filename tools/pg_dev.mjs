@@ -104,6 +104,8 @@ function run(program, args, { dieWithUs = false, ...options } = {}) {
     const drop = asRoot() ? [`--reuid=${NOBODY}`, `--regid=${NOBODY}`, '--clear-groups'] : [];
     const die = dieWithUs ? ['--pdeathsig=INT'] : [];
     const env = { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', TZ: 'UTC' };
+    const mark = process.env.NEXACORE_TEST_RUN; // tools/check_leftovers.sh looks for it
+    if (mark) env.NEXACORE_TEST_RUN = mark;
     return spawn('setpriv', [...drop, ...die, '--', program, ...args], { cwd: '/', env, ...options });
 }
 

@@ -95,6 +95,7 @@ BEGIN
     seen := OLD;
     seen.locked_by := NEW.locked_by;
     seen.locked_until := NEW.locked_until;
+    seen.urgency_rank := NEW.urgency_rank; -- generated after this trigger: NULL in NEW
     IF seen IS DISTINCT FROM NEW THEN
         NEW.updated_at := now();
         NEW.version := OLD.version + 1;

@@ -69,6 +69,7 @@ static const struct {
     {"22", PROBLEM_UNPROCESSABLE, "a value is not allowed"},
     {"40", PROBLEM_CONFLICT, "somebody else changed it at the same moment; try again"},
     {"55P03", PROBLEM_CONFLICT, "somebody else is changing it; try again"},
+    {"55000", PROBLEM_CONFLICT, "its state does not allow this"},
     {"57", PROBLEM_UNAVAILABLE, "the database does not answer"},
     {"53", PROBLEM_UNAVAILABLE, "the database is overloaded"},
     {"08", PROBLEM_UNAVAILABLE, "the database does not answer"},

@@ -68,8 +68,8 @@ BEGIN
     IF NOT has_database_privilege('nexacore_owner', current_database(), 'CREATE') THEN
         EXECUTE format('GRANT CREATE ON DATABASE %I TO nexacore_owner', current_database());
     END IF;
-    IF NOT has_schema_privilege('nexacore_owner', 'public', 'CREATE') THEN
-        GRANT USAGE, CREATE ON SCHEMA public TO nexacore_owner;
+    IF NOT has_schema_privilege('nexacore_owner', 'public', 'CREATE WITH GRANT OPTION') THEN
+        GRANT USAGE, CREATE ON SCHEMA public TO nexacore_owner WITH GRANT OPTION;
     END IF;
 END
 $$;

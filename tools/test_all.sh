@@ -70,8 +70,8 @@ part_gcc() {
 
 # clang with the fuzz targets: warnings are errors here too, and the targets are ready for part fuzz.
 part_clang() {
-    one env CC=clang CXX=clang++ build_into build-clang -Dfuzz=true -Doptimization=1 \
-        -Db_sanitize=address,undefined -Db_lundef=false
+    CC=clang CXX=clang++ one build_into build-clang -Dfuzz=true -Doptimization=1 \
+        -Dc_args=-fsanitize=fuzzer-no-link -Db_sanitize=address,undefined -Db_lundef=false
 }
 
 part_unit() {

@@ -21,4 +21,5 @@ for target in $(find "$dir" -type f -executable -name '*fuzz_*' ! -name '*.so*' 
     fi
     rm -rf "$found"
 done
+[ $((passed + failed)) -gt 0 ] || { echo "   no fuzz target in $dir" && failed=1; }
 echo "$passed $failed 0"

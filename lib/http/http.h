@@ -28,6 +28,9 @@ enum http_method {
     HTTP_METHOD__COUNT
 };
 
+/* "GET"; HTTP_METHOD__COUNT gives "TRACE", the one other method that is known and never served. */
+const char *http_method_name(enum http_method method);
+
 /* Where a handler runs. Full lanes answer 503; classes do not starve each other. */
 enum http_lane {
     HTTP_FAST,   /* a few milliseconds: reads, small writes */
@@ -120,7 +123,12 @@ struct problem *http_query_check(const struct http_request *rq, const char *cons
 /* Percent-decoding of application/x-www-form-urlencoded pairs, for webhooks and forms. */
 struct problem *http_form_get(const struct http_request *rq, const char *name, struct str *ret);
 
-/* Adds a header; name and value are copied into the arena; CR, LF, NUL in them end the process. */
+/* Walks the raw pairs of a query or form, for signatures over all of them: *rest begins as the
+ * whole and is advanced. Nothing is decoded. False at the end. */
+bool http_pairs_next(struct str *rest, struct str *ret_name, struct str *ret_value);
+
+/* Sets a header (a second Set-Cookie is added, others replace); name and value are copied into the
+ * arena; CR, LF, NUL in them end the process. */
 void http_header_set(struct http_response *rs, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

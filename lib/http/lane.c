@@ -1,0 +1,220 @@
+/* Lane threads: see lane.h. Handlers run here, straight down, one at a time on each thread. */
+#include "http/lane.h"
+
+#include <pthread.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "http/internal.h"
+
+enum { THREADS_MAX = 256, STACK_BYTES = 1 << 20 };
+
+struct lane {
+    struct http_lanes *lanes;
+    enum http_lane class;
+    pthread_mutex_t mutex;
+    pthread_cond_t work;
+    struct http_exchange *first, **last; /* waiting */
+    unsigned waiting, limit;
+    bool stop;
+};
+
+struct http_lanes {
+    const struct http_config *config;
+    uv_async_t *wake;
+    struct lane lane[HTTP_LANE__COUNT];
+    pthread_t threads[THREADS_MAX];
+    unsigned thread_count;
+    pthread_mutex_t mutex; /* of the finished list */
+    struct http_exchange *finished, **finished_last;
+};
+
+/* ---- what a lane does with an exchange ------------------------------------------------------- */
+
+/* The application's `after` sees every outcome, then the response is made final. */
+static void answer(struct http_exchange *ex, struct problem *p)
+{
+    const struct http_config *config = &ex->server->config;
+    if (config->after) {
+        struct problem *other = config->after(&ex->rq, &ex->rs, p);
+        p = other ? other : p;
+    }
+    if (!p && ex->rs.body.overflowed)
+        p = problem_new(ex->rq.arena, PROBLEM_INTERNAL, "the answer is too large");
+    if (p)
+        http_response_problem(&ex->rq, &ex->rs, p);
+    ex->answered = true;
+}
+
+static struct problem *before(struct http_exchange *ex)
+{
+    const struct http_config *config = &ex->server->config;
+    return config->before ? config->before(&ex->rq, &ex->rs) : NULL;
+}
+
+static void stream(struct http_exchange *ex)
+{
+    ex->piece.max = STREAM_CHUNK + STREAM_CHUNK_MAX;
+    do
+        ex->more = ex->rs.stream(&ex->rq, &ex->piece, ex->rs.stream_state);
+    while (ex->more && ex->piece.len < STREAM_CHUNK && !ex->piece.overflowed);
+}
+
+static void perform(struct http_exchange *ex)
+{
+    struct problem *p = NULL;
+    switch (ex->job) {
+    case JOB_ADMIT:
+        p = before(ex);
+        if (p)
+            answer(ex, p);
+        break;
+    case JOB_WHOLE:
+        p = before(ex);
+        answer(ex, p ? p : ex->rq.route->handler(&ex->rq, &ex->rs));
+        break;
+    case JOB_HANDLE:
+        answer(ex, ex->rq.route->handler(&ex->rq, &ex->rs));
+        break;
+    case JOB_STREAM:
+        stream(ex);
+        break;
+    case JOB__COUNT:
+        break;
+    }
+}
+
+/* ---- threads --------------------------------------------------------------------------------- */
+
+static struct http_exchange *lane_take(struct lane *lane)
+{
+    pthread_mutex_lock(&lane->mutex);
+    while (!lane->first && !lane->stop)
+        pthread_cond_wait(&lane->work, &lane->mutex);
+    struct http_exchange *ex = lane->first;
+    if (ex) {
+        lane->first = ex->next;
+        if (!lane->first)
+            lane->last = &lane->first;
+        lane->waiting--;
+        ex->next = NULL;
+    }
+    pthread_mutex_unlock(&lane->mutex);
+    return ex;
+}
+
+/* The wake-up is sent once for a burst: the loop takes the whole list. */
+static void hand_back(struct http_lanes *lanes, struct http_exchange *ex)
+{
+    pthread_mutex_lock(&lanes->mutex);
+    bool was_empty = !lanes->finished;
+    *lanes->finished_last = ex;
+    lanes->finished_last = &ex->next;
+    pthread_mutex_unlock(&lanes->mutex);
+    if (was_empty)
+        uv_async_send(lanes->wake);
+}
+
+static void *lane_main(void *arg)
+{
+    struct lane *lane = arg;
+    const struct http_config *config = lane->lanes->config;
+    void *own = config->lane_open ? config->lane_open(config->app, lane->class) : NULL;
+    struct http_exchange *ex;
+    while ((ex = lane_take(lane))) {
+        log_request_set(ex->rq.id);
+        ex->rq.lane = own;
+        perform(ex);
+        log_request_set(NULL);
+        hand_back(lane->lanes, ex);
+    }
+    if (config->lane_close)
+        config->lane_close(config->app, own);
+    return NULL;
+}
+
+/* Signals are the loop's business: lane threads are started with all of them blocked. */
+static bool thread_start(struct http_lanes *lanes, struct lane *lane)
+{
+    sigset_t all, previous;
+    sigfillset(&all);
+    pthread_attr_t attr;
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    pthread_sigmask(SIG_SETMASK, &all, &previous);
+    bool ok = pthread_create(&lanes->threads[lanes->thread_count], &attr, lane_main, lane) == 0;
+    pthread_sigmask(SIG_SETMASK, &previous, NULL);
+    pthread_attr_destroy(&attr);
+    lanes->thread_count += ok;
+    return ok;
+}
+
+struct problem *http_lanes_start(struct arena *arena, const struct http_config *config,
+                                 uv_async_t *wake, struct http_lanes **ret)
+{
+    struct http_lanes *lanes = arena_make(arena, struct http_lanes);
+    lanes->config = config;
+    lanes->wake = wake;
+    lanes->finished_last = &lanes->finished;
+    pthread_mutex_init(&lanes->mutex, NULL);
+    for (unsigned i = 0; i < HTTP_LANE__COUNT; i++) {
+        struct lane *lane = &lanes->lane[i];
+        *lane = (struct lane){.lanes = lanes, .class = i, .limit = config->lane_queue[i]};
+        lane->last = &lane->first;
+        pthread_mutex_init(&lane->mutex, NULL);
+        pthread_cond_init(&lane->work, NULL);
+    }
+    for (unsigned i = 0; i < HTTP_LANE__COUNT; i++)
+        for (unsigned n = 0; n < config->lanes[i]; n++)
+            if (lanes->thread_count == THREADS_MAX || !thread_start(lanes, &lanes->lane[i])) {
+                http_lanes_stop(lanes);
+                return problem_new(NULL, PROBLEM_INTERNAL, "a lane thread did not start");
+            }
+    *ret = lanes;
+    return NULL;
+}
+
+bool http_lanes_add(struct http_lanes *lanes, enum http_lane lane_class, struct http_exchange *ex,
+                    bool admitted)
+{
+    struct lane *lane = &lanes->lane[lane_class];
+    pthread_mutex_lock(&lane->mutex);
+    bool room = admitted || lane->waiting < lane->limit;
+    if (room) {
+        ex->next = NULL;
+        *lane->last = ex;
+        lane->last = &ex->next;
+        lane->waiting++;
+        pthread_cond_signal(&lane->work);
+    }
+    pthread_mutex_unlock(&lane->mutex);
+    return room;
+}
+
+struct http_exchange *http_lanes_finished(struct http_lanes *lanes)
+{
+    pthread_mutex_lock(&lanes->mutex);
+    struct http_exchange *list = lanes->finished;
+    lanes->finished = NULL;
+    lanes->finished_last = &lanes->finished;
+    pthread_mutex_unlock(&lanes->mutex);
+    return list;
+}
+
+void http_lanes_stop(struct http_lanes *lanes)
+{
+    for (unsigned i = 0; i < HTTP_LANE__COUNT; i++) {
+        pthread_mutex_lock(&lanes->lane[i].mutex);
+        lanes->lane[i].stop = true;
+        pthread_cond_broadcast(&lanes->lane[i].work);
+        pthread_mutex_unlock(&lanes->lane[i].mutex);
+    }
+    for (unsigned i = 0; i < lanes->thread_count; i++)
+        pthread_join(lanes->threads[i], NULL);
+    lanes->thread_count = 0;
+    for (unsigned i = 0; i < HTTP_LANE__COUNT; i++) {
+        pthread_mutex_destroy(&lanes->lane[i].mutex);
+        pthread_cond_destroy(&lanes->lane[i].work);
+    }
+    pthread_mutex_destroy(&lanes->mutex);
+}

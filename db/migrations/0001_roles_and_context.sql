@@ -19,6 +19,15 @@
 -- inherit them: their policies would otherwise apply to every statement of the application.
 
 DO $$
+BEGIN
+    IF current_setting('server_version_num')::int < 160000 THEN
+        RAISE EXCEPTION 'NexaCore needs PostgreSQL 16 or newer, this is %',
+            current_setting('server_version') USING ERRCODE = 'feature_not_supported';
+    END IF;
+END
+$$;
+
+DO $$
 DECLARE
     wanted record;
 BEGIN

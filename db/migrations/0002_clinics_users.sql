@@ -87,14 +87,13 @@ CREATE TABLE users (
     full_name       text NOT NULL,
     phone_e164      bytea,  -- sealed (OpenPGP), place: users/phone_e164/id
     phone_index     text,   -- keyed blind index, for replies to an SMS
-    phi_key_version int,    -- of phone_e164
+    phi_key_version int NOT NULL DEFAULT 1, -- of phone_e164
     sms_opted_out   boolean NOT NULL DEFAULT false,
     is_active       boolean NOT NULL DEFAULT true,
     created_at      timestamptz NOT NULL DEFAULT now(),
     updated_at      timestamptz NOT NULL DEFAULT now(),
     version         int NOT NULL DEFAULT 1,
-    UNIQUE (clinic_id, id), -- what composite foreign keys point at
-    CHECK (phone_e164 IS NULL OR phi_key_version IS NOT NULL)
+    UNIQUE (clinic_id, id) -- what composite foreign keys point at
 );
 CREATE INDEX users_by_role ON users (clinic_id, role) WHERE is_active;
 CREATE INDEX users_by_phone ON users (clinic_id, phone_index) WHERE phone_index IS NOT NULL;

@@ -19,7 +19,7 @@ CREATE TABLE patients (
     created_at      timestamptz NOT NULL DEFAULT now(),
     -- additions to the seed
     attended_at     timestamptz,
-    phi_key_version int NOT NULL,
+    phi_key_version int NOT NULL DEFAULT 1,
     name_index      text, -- of the whole normalised name
     insurance_index text,
     dob_index       text,

@@ -119,6 +119,8 @@ CREATE POLICY alerts_clinic_isolation ON alerts TO nexacore_app, nexacore_owner
 CREATE POLICY alerts_relay_read ON alerts FOR SELECT TO nexacore_relay USING (true);
 CREATE POLICY alerts_counts_read ON alerts FOR SELECT TO nexacore_counts USING (true);
 GRANT SELECT, INSERT, UPDATE ON alerts TO nexacore_app;
+-- The privilege without a policy: no rows, and a query that joins alerts works for corporate too.
+GRANT SELECT ON alerts TO nexacore_corporate;
 GRANT SELECT (id, clinic_id, status, urgency_level, escalation_tier, escalation_due_at, sms_due_at,
               created_at, version) ON alerts TO nexacore_relay;
 GRANT SELECT (id, clinic_id, status, urgency_level, created_at, acknowledged_at, intake_form_id)

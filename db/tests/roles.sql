@@ -36,7 +36,9 @@ SELECT t.rows(2, 'SELECT last_synced_at FROM square_connections');
 -- test: corporate sees nothing of alerts, queues or tokens
 -- as: nexacore_app
 SELECT set_config('role', 'nexacore_corporate', true);
-SELECT t.fails('42501', 'SELECT id FROM ' || name) FROM unnest(ARRAY['alerts', 'alert_deliveries', 'alert_events', 'outbox']) name;
+SELECT t.fails('42501', 'SELECT id FROM ' || name) FROM unnest(ARRAY['alert_deliveries', 'alert_events', 'outbox']) name;
+SELECT t.rows(0, 'SELECT * FROM alerts');
+SELECT t.rows(2, 'SELECT p.id FROM patients p LEFT JOIN alerts a ON a.clinic_id = p.clinic_id AND a.patient_id = p.id WHERE a.id IS NULL');
 SELECT t.fails('42501', 'SELECT key FROM idempotency_keys');
 SELECT t.fails('42501', 'SELECT token FROM square_connections');
 SELECT t.rows(0, 'SELECT FROM devices');

@@ -87,9 +87,27 @@ static const struct pg_stmt policy_open = {
     "                                     pg_get_expr(p.polwithcheck, p.polrelid)]) e "
     "            WHERE e IS NOT NULL AND strpos(e, 'app.current_clinic_id') = 0) ORDER BY 1"};
 
+/* Without its trigger the audit log could be rewritten by its owner without a sound. */
+static const struct pg_stmt audit_open = {
+    "guard_audit_open",
+    "SELECT format('the table %s lacks its append-only trigger', c.oid::regclass), "
+    "       format('ALTER TABLE %s ENABLE TRIGGER audit_logs_append_only', c.oid::regclass) "
+    "FROM pg_catalog.pg_class c WHERE (c.oid = to_regclass('public.audit_logs') OR c.oid IN "
+    "    (SELECT inhrelid FROM pg_catalog.pg_inherits "
+    "     WHERE inhparent = to_regclass('public.audit_logs'))) "
+    "AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid "
+    "    AND g.tgname = 'audit_logs_append_only' AND g.tgenabled IN ('O', 'A')) ORDER BY 1"};
+
+static const struct pg_stmt audit_writable = {
+    "guard_audit_writable",
+    "SELECT format('the role %s may change audit_logs', session_user), "
+    "       format('REVOKE UPDATE, DELETE, TRUNCATE ON audit_logs FROM %I', session_user) "
+    "WHERE has_table_privilege(session_user, to_regclass('public.audit_logs'), "
+    "                          'UPDATE, DELETE, TRUNCATE')"};
+
 static const struct pg_stmt *const checks[] = {
-    &role_powers, &role_becomes, &role_inherits, &role_lacks,
-    &table_owned, &table_open,   &table_bare,    &policy_open,
+    &role_powers, &role_becomes, &role_inherits, &role_lacks, &table_owned,
+    &table_open,  &table_bare,   &policy_open,   &audit_open, &audit_writable,
 };
 
 enum { FINDINGS_MAX = 200 };

@@ -24,7 +24,7 @@ struct problem *guard_findings(struct pg_conn *db, struct arena *arena, struct g
  * first finding: the role is superuser, may bypass row security, owns a table, inherits or may
  * become a role with wider policies, or cannot become those it needs; a table with clinic_id (or
  * clinics) lacks ENABLE or FORCE ROW LEVEL SECURITY, has no policy, or has one for this role that
- * does not ask for the clinic. */
+ * does not ask for the clinic; audit_logs lacks its trigger or may be changed by this role. */
 struct problem *guard_check(struct pg_conn *db, struct arena *arena);
 
 #endif

@@ -341,6 +341,10 @@ describe('guard', () => {
         refuses('CREATE TABLE bare (clinic_id uuid); ALTER TABLE bare ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', 'DROP TABLE bare', /table bare has no policy/));
     test('a policy for everybody that does not ask for the clinic is refused', () =>
         refuses('CREATE POLICY wide ON patients FOR SELECT USING (true)', 'DROP POLICY wide ON patients', /policy wide on patients does not ask for the clinic/));
+    test('an audit log whose trigger is off is refused', () =>
+        refuses('ALTER TABLE audit_logs DISABLE TRIGGER audit_logs_append_only', 'ALTER TABLE audit_logs ENABLE TRIGGER audit_logs_append_only', /audit_logs lacks its append-only trigger/));
+    test('a role that may change the audit log is refused', () =>
+        refuses('GRANT DELETE ON audit_logs TO nexacore_app', 'REVOKE DELETE ON audit_logs FROM nexacore_app', /nexacore_app may change audit_logs/));
     test('a schema that is not the one of the binary is refused', () =>
         refuses(`DELETE FROM schema_migrations WHERE version = ${newest}`,
             `INSERT INTO schema_migrations SELECT ${newest}, 'http', '${'0'.repeat(64)}'`, /run `nexacore migrate`/));

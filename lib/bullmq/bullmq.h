@@ -194,6 +194,7 @@ struct bullmq_worker_opts {
     unsigned limit_max;           /* worker rate limit: limit_max jobs per limit_ms; 0: none */
     unsigned limit_ms;
     unsigned metrics_points; /* minutes of completed/failed counts kept for getMetrics; 0: none */
+    unsigned max_jobs;       /* take so many jobs, then stop by itself; 0: no limit */
     struct bullmq_keep remove_on_complete; /* for jobs that do not say */
     struct bullmq_keep remove_on_fail;
 };

@@ -1,0 +1,371 @@
+/* bullmq_cli: lib/bullmq from the command line; its example program and test bed.
+ *
+ *     bullmq_cli --port 6379 add pictures 1000 100     1000 jobs, 100 in flight
+ *     bullmq_cli --port 6379 work pictures 1000 8      completes them, 8 at a time
+ *
+ * The rule not to break: the modes' outcomes (names, data, reasons) are what tests of other
+ * programs expect; see --help. */
+#include <argp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "bullmq/bullmq.h"
+
+enum { IN_FLIGHT_MOST = 256, CLOSE_MS = 10000 };
+
+struct cli {
+    const char *host, *port;
+    const char *mode, *queue;
+    uint64_t n, m;
+    bool keep;
+    char url[2048];
+    struct bullmq_redis *redis;
+};
+
+/* ---- speed ---- */
+
+struct timing {
+    int64_t wall_us, cpu_us;
+};
+
+static struct timing timing_now(void)
+{
+    struct rusage use;
+    getrusage(RUSAGE_SELF, &use);
+    int64_t cpu_us = (use.ru_utime.tv_sec + use.ru_stime.tv_sec) * INT64_C(1000000) +
+                     use.ru_utime.tv_usec + use.ru_stime.tv_usec;
+    return (struct timing){clock_mono_us(), cpu_us};
+}
+
+static void timing_print(const char *what, uint64_t jobs, struct timing since)
+{
+    struct timing now = timing_now();
+    struct rusage use;
+    getrusage(RUSAGE_SELF, &use);
+    double seconds = (double)(now.wall_us - since.wall_us) / 1e6;
+    double cpu = (double)(now.cpu_us - since.cpu_us) / (double)(jobs ? jobs : 1);
+    printf("%s: %llu jobs in %.3f s: %.0f jobs/s, %.1f us CPU per job, %.1f MB RSS\n", what,
+           (unsigned long long)jobs, seconds, (double)jobs / seconds, cpu,
+           (double)use.ru_maxrss / 1024);
+}
+
+/* ---- producers ---- */
+
+static struct problem *mode_add(struct cli *cli)
+{
+    uint64_t chunk = cli->m < 1 ? 1 : cli->m > IN_FLIGHT_MOST ? IN_FLIGHT_MOST : cli->m;
+    static char data[IN_FLIGHT_MOST][32];
+    static struct bullmq_job_opts jobs[IN_FLIGHT_MOST];
+    struct timing start = timing_now();
+    for (uint64_t done = 0; done < cli->n;) {
+        size_t count = cli->n - done < chunk ? cli->n - done : chunk;
+        for (size_t i = 0; i < count; i++) {
+            snprintf(data[i], sizeof(data[i]), "{\"i\":%llu}", (unsigned long long)(done + i));
+            jobs[i] = (struct bullmq_job_opts){.name = "job", .data = data[i]};
+        }
+        TRY(bullmq_add_bulk(cli->redis, cli->queue, jobs, count, NULL));
+        done += count;
+    }
+    timing_print("add", cli->n, start);
+    return NULL;
+}
+
+static struct problem *add_one(struct cli *cli, const struct bullmq_job_opts *opts)
+{
+    char id[BULLMQ_ID_MAX];
+    TRY(bullmq_add(cli->redis, cli->queue, opts, id));
+    printf("%s: job %s\n", cli->mode, id);
+    return NULL;
+}
+
+static struct problem *mode_delayed(struct cli *cli)
+{
+    return add_one(cli, &(struct bullmq_job_opts){.name = "job",
+                                                  .data = "{\"from\":\"C\",\"delayed\":true}",
+                                                  .delay_ms = (int64_t)cli->n});
+}
+
+static struct problem *mode_prio(struct cli *cli)
+{
+    return add_one(cli, &(struct bullmq_job_opts){.name = "job",
+                                                  .data = "{\"from\":\"C\",\"prio\":true}",
+                                                  .priority = (unsigned)cli->n});
+}
+
+static struct problem *mode_sched(struct cli *cli)
+{
+    char id[BULLMQ_ID_MAX];
+    struct bullmq_job_opts opts = {.name = "tick", .data = "{\"from\":\"C\"}"};
+    TRY(bullmq_scheduler_upsert(cli->redis, cli->queue, "c-sched", (int64_t)cli->n, &opts, id));
+    printf("sched: next job %s\n", id);
+    return NULL;
+}
+
+/* ---- looking after ---- */
+
+static struct problem *mode_pause(struct cli *cli)
+{
+    return bullmq_pause(cli->redis, cli->queue);
+}
+
+static struct problem *mode_resume(struct cli *cli)
+{
+    return bullmq_resume(cli->redis, cli->queue);
+}
+
+static struct problem *mode_stalled(struct cli *cli)
+{
+    size_t moved = 0;
+    TRY(bullmq_sweep_stalled(cli->redis, cli->queue, (unsigned)cli->n, 1, &moved));
+    printf("stalled: %zu jobs moved back to wait\n", moved);
+    return NULL;
+}
+
+static struct problem *mode_counts(struct cli *cli)
+{
+    struct bullmq_counts counts;
+    TRY(bullmq_counts(cli->redis, cli->queue, &counts));
+    for (int s = 0; s < BULLMQ_STATE__COUNT; s++)
+        printf("%s %llu\n", bullmq_state_name((enum bullmq_state)s),
+               (unsigned long long)counts.jobs[s]);
+    printf("paused %s\n", counts.paused ? "yes" : "no");
+    return NULL;
+}
+
+static struct problem *mode_check(struct cli *cli)
+{
+    TRY(bullmq_redis_check(cli->redis));
+    printf("check: this Redis is fit for queues\n");
+    return NULL;
+}
+
+/* ---- workers ---- */
+
+static struct problem *handle_work(struct bullmq_job *job)
+{
+    (void)job;
+    return NULL;
+}
+
+static struct problem *handle_fail(struct bullmq_job *job)
+{
+    struct cli *cli = job->user;
+    job->attempts = 3;
+    job->backoff =
+        (struct bullmq_backoff){.type = BULLMQ_BACKOFF_EXPONENTIAL, .delay_ms = (int64_t)cli->m};
+    job->failed_reason = "boom";
+    job->trace = "C worker";
+    return problem_new(job->arena, PROBLEM_INTERNAL, "boom");
+}
+
+/* With N = 1 the job is left behind as by a crash: active, its lock gone. */
+static struct problem *handle_lock(struct bullmq_job *job)
+{
+    struct cli *cli = job->user;
+    TRY(bullmq_job_extend_lock(job, 30000));
+    if (cli->n == 1) {
+        const char *key = arena_fmt(job->arena, "bull:%s:%s:lock", job->queue, job->id);
+        TRY(bullmq_redis_command(cli->redis, 2, (struct str[]){STR("DEL"), str_of(key)}, NULL));
+        printf("lock: abandoned job %s\n", job->id);
+        fflush(stdout);
+        _exit(0);
+    }
+    buf_add_z(&job->result, "{\"by\":\"C\"}");
+    return NULL;
+}
+
+/* Sleeps N ms, then completes; killed in between it leaves a stalled job behind. */
+static struct problem *handle_hold(struct bullmq_job *job)
+{
+    struct cli *cli = job->user;
+    printf("hold: running %s\n", job->id);
+    fflush(stdout);
+    poll(NULL, 0, (int)cli->n);
+    buf_add_z(&job->result, "{\"by\":\"C\"}");
+    return NULL;
+}
+
+static struct problem *run_worker(struct cli *cli, bullmq_handler *handler, unsigned concurrency,
+                                  unsigned jobs)
+{
+    struct bullmq_worker_opts opts = {
+        .url = cli->url,
+        .queue = cli->queue,
+        .name = "c-worker",
+        .concurrency = concurrency ? concurrency : 1,
+        .handler = handler,
+        .user = cli,
+        .max_jobs = jobs,
+        .metrics_points = 60,
+        .remove_on_complete.mode = cli->keep ? BULLMQ_KEEP_ALL : BULLMQ_KEEP_NONE,
+    };
+    struct bullmq_worker *worker = NULL;
+    TRY(bullmq_worker_new(&opts, &worker));
+    struct timing start = timing_now();
+    struct problem *p = bullmq_worker_run(worker);
+    struct bullmq_worker_stats stats;
+    bullmq_worker_stats(worker, &stats);
+    if (!p)
+        timing_print(cli->mode, stats.completed + stats.failed + stats.retried, start);
+    printf("%s: %llu completed, %llu failed, %llu retried, %llu lost, %llu round trips\n",
+           cli->mode, (unsigned long long)stats.completed, (unsigned long long)stats.failed,
+           (unsigned long long)stats.retried, (unsigned long long)stats.lost,
+           (unsigned long long)stats.trips);
+    bullmq_worker_close(&worker, CLOSE_MS);
+    return p;
+}
+
+static struct problem *mode_work(struct cli *cli)
+{
+    return run_worker(cli, handle_work, (unsigned)cli->m, (unsigned)cli->n);
+}
+
+static struct problem *mode_schedwork(struct cli *cli)
+{
+    return run_worker(cli, handle_work, 1, (unsigned)cli->n);
+}
+
+static struct problem *mode_fail(struct cli *cli)
+{
+    cli->keep = true;
+    return run_worker(cli, handle_fail, 1, (unsigned)cli->n);
+}
+
+static struct problem *mode_lock(struct cli *cli)
+{
+    cli->keep = true;
+    return run_worker(cli, handle_lock, 1, 1);
+}
+
+static struct problem *mode_hold(struct cli *cli)
+{
+    cli->keep = true;
+    return run_worker(cli, handle_hold, 1, (unsigned)cli->m);
+}
+
+/* ---- the command line ---- */
+
+static const struct {
+    const char *name;
+    struct problem *(*run)(struct cli *cli);
+} modes[] = {
+    {"add", mode_add},       {"delayed", mode_delayed},     {"prio", mode_prio},
+    {"lock", mode_lock},     {"fail", mode_fail},           {"stalled", mode_stalled},
+    {"pause", mode_pause},   {"resume", mode_resume},       {"sched", mode_sched},
+    {"work", mode_work},     {"schedwork", mode_schedwork}, {"hold", mode_hold},
+    {"counts", mode_counts}, {"check", mode_check},
+};
+
+static const struct argp_option options[] = {
+    {"port", 'p', "PORT", 0, "Redis port (6379)", 0},
+    {"host", 'h', "HOST", 0, "Redis host (127.0.0.1)", 0},
+    {"notice", 'n', NULL, 0, "print the licence of the embedded scripts", 0},
+    {0},
+};
+
+static const char doc[] =
+    "Adds, works and looks after BullMQ jobs. A Redis password comes from the environment variable "
+    "REDISCLI_AUTH.\v"
+    "  add QUEUE N M           N jobs {\"i\":k}, M in flight\n"
+    "  delayed QUEUE N         one job after N ms\n"
+    "  prio QUEUE N            one job of priority N\n"
+    "  work QUEUE N M [keep]   complete N jobs, M at a time; removed unless keep\n"
+    "  lock QUEUE [N]          take one, extend its lock, complete it with {\"by\":\"C\"};\n"
+    "                          N=1: abandon it without its lock, as after a crash\n"
+    "  fail QUEUE N M          fail N attempts (boom); 3 attempts, exponential from M ms\n"
+    "  hold QUEUE N M          complete M jobs (0: for ever), each after N ms\n"
+    "  stalled QUEUE N         one sweep for stalled jobs, interval N ms\n"
+    "  pause QUEUE, resume QUEUE, counts QUEUE, check QUEUE\n"
+    "  sched QUEUE N           scheduler c-sched: a job tick every N ms\n"
+    "  schedwork QUEUE N       run N jobs of a scheduler's queue\n";
+
+static void parse_number(struct argp_state *state, const char *arg, uint64_t *ret)
+{
+    if (!str_u64(str_of(arg), UINT32_MAX, ret))
+        argp_error(state, "\"%s\" is not a number", arg);
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct cli *cli = state->input;
+    switch (key) {
+    case 'p':
+        cli->port = arg;
+        return 0;
+    case 'h':
+        cli->host = arg;
+        return 0;
+    case 'n':
+        fputs(bullmq_scripts_notice, stdout);
+        exit(0);
+    case ARGP_KEY_ARG:
+        if (state->arg_num == 0)
+            cli->mode = arg;
+        else if (state->arg_num == 1)
+            cli->queue = arg;
+        else if (state->arg_num == 4 || strcmp(arg, "keep") == 0)
+            cli->keep = true;
+        else if (state->arg_num < 4)
+            parse_number(state, arg, state->arg_num == 2 ? &cli->n : &cli->m);
+        else
+            return ARGP_ERR_UNKNOWN;
+        return 0;
+    case ARGP_KEY_END:
+        if (state->arg_num < 2)
+            argp_usage(state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static void make_url(struct cli *cli)
+{
+    const char *password = getenv("REDISCLI_AUTH");
+    struct buf url = BUF_SECRET(sizeof(cli->url) - 1);
+    buf_add_z(&url, "redis://");
+    if (password && password[0]) {
+        buf_add_c(&url, ':');
+        for (const char *c = password; *c; c++)
+            buf_addf(&url, "%%%02X", (unsigned char)*c);
+        buf_add_c(&url, '@');
+    }
+    buf_addf(&url, "%s:%s", cli->host, cli->port);
+    snprintf(cli->url, sizeof(cli->url), "%s", url.overflowed ? "" : url.data);
+    buf_free(&url);
+}
+
+static struct problem *run_mode(struct cli *cli)
+{
+    make_url(cli);
+    TRY(bullmq_redis_new(&(struct bullmq_redis_opts){.url = cli->url}, &cli->redis));
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+        if (strcmp(modes[i].name, cli->mode) == 0)
+            return modes[i].run(cli);
+    return problem_new(NULL, PROBLEM_BAD_REQUEST, "there is no mode %.20s", cli->mode);
+}
+
+int main(int argc, char **argv)
+{
+    struct cli cli = {.host = "127.0.0.1", .port = "6379"};
+    struct argp argp = {options, parse_option, "MODE QUEUE [N [M [keep]]]", doc, 0, 0, 0};
+    log_setup(LOG_INFO, "bullmq_cli");
+    error_t error = argp_parse(&argp, argc, argv, 0, NULL, &cli);
+    if (error)
+        return 2;
+    struct problem *p = run_mode(&cli);
+    int status = 0;
+    if (p) {
+        fprintf(stderr, "bullmq_cli: %s%s%s\n", p->detail, p->cause[0] ? ": " : "", p->cause);
+        status = p->kind == PROBLEM_BAD_REQUEST || p->kind == PROBLEM_VALIDATION ? 2 : 1;
+    }
+    bullmq_redis_free(&cli.redis);
+    return status;
+}

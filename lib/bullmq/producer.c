@@ -1,0 +1,183 @@
+/* Adding jobs, one at a time or many in a pipeline, and job schedulers.
+ *
+ * The rule not to break: which of the three add scripts is called follows Queue.add: a delay first,
+ * then a priority, else standard. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "bullmq/job_opts.h"
+#include "bullmq/wire.h"
+
+/* The first argument of the add scripts: ten positions, absent ones nil. */
+static void pack_head(struct pack *p, const struct queue_keys *q,
+                      const struct bullmq_job_opts *opts, int64_t timestamp_ms)
+{
+    pack_array(p, 10);
+    pack_str(p, (struct str){q->prefix, q->n});
+    pack_z(p, opts->id ? opts->id : "");
+    pack_z(p, opts->name);
+    pack_int(p, timestamp_ms);
+    for (int i = 0; i < 4; i++) /* parentKey, parentDependenciesKey, parent, repeatJobKey */
+        pack_nil(p);
+    if (opts->dedup_id) {
+        char key[QUEUE_PREFIX_MAX + BULLMQ_ID_MAX + 8];
+        snprintf(key, sizeof(key), "%sde:%s", q->prefix, opts->dedup_id);
+        pack_z(p, key);
+    } else {
+        pack_nil(p);
+    }
+    pack_nil(p); /* deferParentRelease */
+}
+
+static enum bullmq_call call_for(const struct bullmq_job_opts *opts)
+{
+    if (opts->delay_ms > 0)
+        return CALL_ADD_DELAYED;
+    return opts->priority > 0 ? CALL_ADD_PRIORITIZED : CALL_ADD_STANDARD;
+}
+
+static void batch_add(struct batch *b, const struct queue_keys *q,
+                      const struct bullmq_job_opts *opts)
+{
+    int64_t timestamp_ms = opts->timestamp_ms ? opts->timestamp_ms : now_ms();
+    CLEANUP(pack_done) struct pack head;
+    CLEANUP(pack_done) struct pack options;
+    pack_init(&head);
+    pack_init(&options);
+    pack_head(&head, q, opts, timestamp_ms);
+    job_opts_pack(&options, opts, timestamp_ms);
+    batch_call(b, call_for(opts), q, NULL, NULL);
+    batch_arg_pack(b, &head);
+    batch_arg_z(b, opts->data ? opts->data : "{}");
+    batch_arg_pack(b, &options);
+}
+
+static struct problem *check(const struct bullmq_job_opts *opts)
+{
+    TRY(job_opts_check(opts));
+    if (opts->dedup_id && (!opts->dedup_id[0] || strlen(opts->dedup_id) >= BULLMQ_ID_MAX))
+        return problem_field(NULL, "/dedupId", "a deduplication id has 1 to %d bytes",
+                             BULLMQ_ID_MAX - 1);
+    return NULL;
+}
+
+static struct problem *read_id(const redisReply *reply, char *ret_id)
+{
+    TRY(wire_reply_problem(reply));
+    if (reply->type == REDIS_REPLY_INTEGER && reply->integer < 0)
+        return problem_new(NULL, PROBLEM_CONFLICT, "the queue refused the job (code %lld)",
+                           reply->integer);
+    if (reply->type != REDIS_REPLY_STRING)
+        return problem_new(NULL, PROBLEM_INTERNAL, "Redis did not name the new job");
+    if (ret_id)
+        snprintf(ret_id, BULLMQ_ID_MAX, "%s", reply->str);
+    return NULL;
+}
+
+struct problem *bullmq_add_bulk(struct bullmq_redis *redis, const char *queue,
+                                const struct bullmq_job_opts *opts, size_t count,
+                                char (*ret_ids)[BULLMQ_ID_MAX])
+{
+    struct queue_keys q;
+    TRY(queue_keys_of(queue, &q));
+    for (size_t i = 0; i < count; i++)
+        TRY(check(&opts[i]));
+    CLEANUP(batch_free) struct batch b;
+    batch_init(&b);
+    for (size_t first = 0; first < count; first += b.count) {
+        batch_clear(&b);
+        for (size_t i = first; i < count && b.count < BATCH_MAX; i++)
+            batch_add(&b, &q, &opts[i]);
+        TRY(wire_run(redis, &b));
+        for (unsigned i = 0; i < b.count; i++)
+            TRY(read_id(b.replies[i], ret_ids ? ret_ids[first + i] : NULL));
+    }
+    return NULL;
+}
+
+struct problem *bullmq_add(struct bullmq_redis *redis, const char *queue,
+                           const struct bullmq_job_opts *opts, char *ret_id)
+{
+    return bullmq_add_bulk(redis, queue, opts, 1, (char(*)[BULLMQ_ID_MAX])ret_id);
+}
+
+/* ---- job schedulers ---- */
+
+static struct problem *check_scheduler(const char *id, int64_t every_ms,
+                                       const struct bullmq_job_opts *opts)
+{
+    TRY(check(opts));
+    if (!id || !id[0] || strlen(id) >= BULLMQ_ID_MAX / 2 || strchr(id, ':'))
+        return problem_field(NULL, "/schedulerId", "a scheduler id has 1 to %d bytes and no ':'",
+                             BULLMQ_ID_MAX / 2 - 1);
+    if (every_ms < 1 || every_ms > INT64_C(1) << 42)
+        return problem_field(NULL, "/everyMs", "a scheduler's interval is at least 1 ms");
+    if (opts->id || opts->delay_ms || opts->dedup_id)
+        return problem_field(NULL, "/id", "a scheduler's job has no id, delay or deduplication");
+    return NULL;
+}
+
+static void pack_schedule(struct pack *p, const char *name, int64_t every_ms)
+{
+    pack_map(p, 2);
+    pack_z(p, "name");
+    pack_z(p, name);
+    pack_z(p, "every");
+    pack_int(p, every_ms);
+}
+
+struct problem *bullmq_scheduler_upsert(struct bullmq_redis *redis, const char *queue,
+                                        const char *id, int64_t every_ms,
+                                        const struct bullmq_job_opts *opts, char *ret_job_id)
+{
+    struct queue_keys q;
+    TRY(queue_keys_of(queue, &q));
+    TRY(check_scheduler(id, every_ms, opts));
+    int64_t now = now_ms();
+    CLEANUP(pack_done) struct pack schedule;
+    CLEANUP(pack_done) struct pack template;
+    CLEANUP(pack_done) struct pack options;
+    pack_init(&schedule);
+    pack_init(&template);
+    pack_init(&options);
+    pack_schedule(&schedule, opts->name, every_ms);
+    job_opts_pack_template(&template, opts);
+    job_opts_pack_scheduled(&options, opts, now, every_ms, id);
+
+    CLEANUP(batch_free) struct batch b;
+    batch_init(&b);
+    batch_call(&b, CALL_ADD_SCHEDULER, &q, NULL, NULL);
+    batch_arg_z(&b, ""); /* next time: for `every` the script knows better */
+    batch_arg_pack(&b, &schedule);
+    batch_arg_z(&b, id);
+    batch_arg_z(&b, opts->data ? opts->data : "{}");
+    batch_arg_pack(&b, &template);
+    batch_arg_pack(&b, &options);
+    batch_arg_int(&b, now);
+    batch_arg_z(&b, q.prefix);
+    batch_arg_z(&b, "");
+    TRY(wire_run(redis, &b));
+    const redisReply *reply = b.replies[0];
+    TRY(wire_reply_problem(reply));
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements > 0)
+        return read_id(reply->element[0], ret_job_id);
+    return problem_new(NULL, PROBLEM_CONFLICT, "the scheduler's next job collides with another");
+}
+
+struct problem *bullmq_scheduler_remove(struct bullmq_redis *redis, const char *queue,
+                                        const char *id, bool *ret_existed)
+{
+    struct queue_keys q;
+    TRY(queue_keys_of(queue, &q));
+    CLEANUP(batch_free) struct batch b;
+    batch_init(&b);
+    batch_call(&b, CALL_REMOVE_SCHEDULER, &q, NULL, NULL);
+    batch_arg_z(&b, id);
+    batch_arg_z(&b, q.prefix);
+    int64_t missing = 0;
+    TRY(wire_run_int(redis, &b, &missing));
+    if (ret_existed)
+        *ret_existed = missing == 0;
+    return NULL;
+}

@@ -7,6 +7,7 @@
 #define NEXACORE_PHI_H
 
 #include "base/crypt.h"
+#include "json/json_in.h"
 #include "json/json_out.h"
 #include "tenancy/ctx.h"
 
@@ -35,19 +36,33 @@ struct phi_place {
 struct problem *phi_seal(const struct ctx *cx, struct phi_place place, struct phi value,
                          struct str *ret_sealed, int *ret_version);
 /* Opens what phi_seal or pgp_sym_encrypt(..., 's2k-mode=0, compress-algo=0, cipher-algo=aes256')
- * wrote under key `version`. Damage or a foreign place is PROBLEM_INTERNAL, logged once. */
+ * wrote under key `version` (pgcrypto's carries no place, so none is checked there). Damage or a
+ * foreign place is PROBLEM_INTERNAL; a clinic whose keys were shredded PROBLEM_NOT_FOUND. */
 struct problem *phi_open(const struct ctx *cx, struct phi_place place, struct str sealed,
                          int version, struct phi *ret);
 
 /* Keyed blind index: 64 hex digits of HMAC-SHA-256 under the clinic's pepper over "kind:" and the
- * normalised value. Kinds: "name", "insurance", "dob", "ssn" (ssn keeps digits alone and is what
- * patients.ssn_hash holds). */
+ * value, normalised here by its kind. "name": letters and digits without case and accents, one
+ * space between words; "insurance": letters and digits without case; "ssn" (what patients.ssn_hash
+ * holds), "dob" and "phone": digits alone. Any other kind: the bytes as they are. Absent, or
+ * nothing left after normalising: p NULL. The pepper stays the same when data keys rotate. */
 struct problem *phi_index(const struct ctx *cx, const char *kind, struct phi value,
                           struct str *ret_hex);
+
+/* A sealed value inside a JSON document, {"$phi":"<base64>","version":n}, null when absent.
+ * Everything in this form is found and sealed anew by `nexacore keys rotate`. */
+void phi_write_sealed(struct jw *w, struct str sealed, int version);
+/* Reads that form back (bytes in the arena); false when `value` is something else. */
+bool phi_read_sealed(struct arena *arena, const json_t *value, struct str *ret_sealed,
+                     int *ret_version);
 
 /* ---- keys: random data keys per clinic and version, wrapped by the master key -----------------*/
 struct keyring; /* one a process, thread safe; opened keys are cached and wiped at the end */
 
+/* The file holds 32 bytes, or 64 hex digits; one that others than its owner may read is refused
+ * (PROBLEM_BAD_REQUEST with the words for the person who set it up). Wrapped keys are read over a
+ * connection of the keyring's own, so phi_* may be called inside and outside a transaction; but a
+ * clinic made in a transaction that is not committed has no keys yet. */
 struct problem *keyring_open(const char *master_key_file, struct keyring **ret);
 void keyring_free(struct keyring **keys);
 

@@ -1,0 +1,299 @@
+/* A Socket.IO v5 server over Engine.IO v4 that stock clients and servers cannot tell from Node's.
+ *
+ * Read it like a small book. A SERVER lives on one libuv loop and one struct http_server. It has
+ * NAMESPACES ("/", "/doctor"); a client CONNECTs to a namespace and is a SOCKET there, once the
+ * application has accepted it, at once or later. Sockets send and receive EVENTS: a name and
+ * arguments, which are JSON text here, always one array: `[1,{"a":true}]`. An event may ask for an
+ * ANSWER (acknowledgement). Sockets sit in ROOMS; a BROADCAST goes to the sockets of rooms. An
+ * ADAPTER joins several servers over Redis.
+ *
+ * The rules not to break: everything here is called on the loop's thread; and a struct sio_socket
+ * is valid inside the callback that gave it, no longer: keep a struct sio_ref across turns.
+ * Arguments handed in must be valid JSON in UTF-8: they are sent as they are.
+ *
+ *     static void on_hello(struct sio_socket *socket, const struct sio_event *event, void *user)
+ *     {
+ *         sio_emit(socket, "hello back", event->args);
+ *     }
+ *     static const struct sio_on events[] = {{"hello", on_hello}, {NULL, NULL}};
+ *     ...
+ *     TRY(sio_server_new(loop, http, &(struct sio_options){0}, &server));
+ *     TRY(sio_namespace_add(server, &(struct sio_namespace_config){.name = "/", .events = events},
+ *                           &nsp));
+ *
+ * Protocols: github.com/socketio/socket.io docs/engine.io-protocol (v4), docs/socket.io-protocol
+ * (v5); WebSocket frames RFC 6455. */
+#ifndef SOCKETIO_SOCKETIO_H
+#define SOCKETIO_SOCKETIO_H
+
+#include <uv.h>
+
+#include "base/problem.h"
+#include "http/http.h"
+
+struct sio_server;
+struct sio_namespace;
+struct sio_socket;
+
+/* Why a connection or a socket ended; names are those of Node where it has them. */
+enum sio_reason {
+    SIO_TRANSPORT_CLOSE, /* the client went away */
+    SIO_TRANSPORT_ERROR, /* it broke the transport's rules */
+    SIO_PING_TIMEOUT,    /* no pong in time */
+    SIO_PARSE_ERROR,     /* a packet that is none */
+    SIO_FORCED_CLOSE,    /* a packet out of order: CONNECT twice, an event before CONNECT */
+    SIO_CLIENT_LEFT,     /* the client disconnected from the namespace */
+    SIO_SERVER_LEFT,     /* sio_disconnect */
+    SIO_SLOW_CONSUMER,   /* it did not read: the byte cap was reached */
+    SIO_CONNECT_TIMEOUT, /* connected to no namespace in time */
+    SIO_SHUTDOWN,        /* sio_server_close */
+    SIO_REASON__COUNT
+};
+const char *sio_reason_name(enum sio_reason reason); /* "transport close", "ping timeout", ... */
+
+/* ---- the server ------------------------------------------------------------------------------ */
+
+struct sio_options {
+    const char *path;            /* NULL: "/socket.io/"; ends in '/' */
+    unsigned ping_interval_ms;   /* 0: 25000 */
+    unsigned ping_timeout_ms;    /* 0: 20000 */
+    unsigned connect_timeout_ms; /* 0: 45000; to the first accepted namespace */
+    unsigned upgrade_timeout_ms; /* 0: 10000; from the probe to the upgrade */
+    size_t payload_max_bytes;    /* 0: 1000000; of one message or one POST from a client */
+    size_t queue_max_bytes;      /* 0: 4 MiB; waiting for one client before it is dropped */
+    unsigned connections_max;    /* 0: 20000; beyond it a handshake is answered 503 */
+    const char *const *origins;  /* NULL-terminated browser origins that may connect, {"*"} any;
+                                    NULL: the page's own host alone. No Origin header: allowed */
+    /* Asked for every new connection before it opens; a problem answers it. NULL: all may. */
+    struct problem *(*allow)(const struct http_request *rq, void *user);
+    void *user;
+    /* Carried on the routes for the application's `before` and `after` hooks. */
+    unsigned route_roles, route_flags;
+    const char *route_audit;
+};
+
+/* Adds the routes at options->path to `http`, which must not have started, and serves from then
+ * on. Options are copied, except the strings. */
+struct problem *sio_server_new(uv_loop_t *loop, struct http_server *http,
+                               const struct sio_options *options, struct sio_server **ret);
+
+/* Disconnects everybody (reason SIO_SHUTDOWN), then calls `done` on the loop when nothing is left
+ * in flight; only then may sio_server_free be called. New connections get 503. */
+void sio_server_close(struct sio_server *server, void (*done)(void *arg), void *arg);
+
+/* Releases a closed server, or one whose loop never ran. Accepts NULL. */
+void sio_server_free(struct sio_server **server);
+
+struct sio_stats {
+    uint64_t connections; /* now */
+    uint64_t websockets;  /* of them, now */
+    uint64_t sockets;     /* accepted, now, over all namespaces */
+    uint64_t opened;      /* connections ever */
+    uint64_t refused;     /* handshakes answered with an error */
+    uint64_t packets_in;  /* Engine.IO packets */
+    uint64_t packets_out;
+    uint64_t bytes_in; /* payload bytes */
+    uint64_t bytes_out;
+    uint64_t deliveries;     /* packets put in a client's queue by broadcasts */
+    uint64_t events_ignored; /* no handler */
+    uint64_t closed[SIO_REASON__COUNT];
+};
+struct sio_stats sio_server_stats(const struct sio_server *server);
+
+/* ---- events ---------------------------------------------------------------------------------- */
+
+/* The right to answer an event, once; it may be kept (it is a value) and used later. */
+struct sio_ack {
+    struct sio_socket *socket; /* private */
+    uint64_t serial;           /* private; 0: the client wants no answer */
+    uint64_t id;
+};
+
+/* Bytes that travel beside the arguments. In the arguments attachment i is the object
+ * {"_placeholder":true,"num":i}; numbers out of range never get here. */
+struct sio_attachments {
+    const struct str *items;
+    size_t count;
+};
+
+struct sio_event {
+    struct str name;               /* decoded UTF-8; or the digits of a numeric name */
+    struct str args;               /* a JSON array, without the name; dies with the callback */
+    struct sio_attachments binary; /* dies with the callback */
+    struct sio_ack ack;
+};
+
+/* Handles one event; arguments and attachments die with the call. */
+typedef void sio_event_handler(struct sio_socket *socket, const struct sio_event *event,
+                               void *user);
+
+/* A table row; tables end with {NULL, NULL}. */
+struct sio_on {
+    const char *name;
+    sio_event_handler *handler;
+};
+
+static inline bool sio_wants_answer(const struct sio_event *event)
+{
+    return event->ack.serial != 0;
+}
+
+/* Answers; without effect when the socket is gone or no answer is wanted. */
+void sio_answer(struct sio_ack ack, struct str args);
+void sio_answer_binary(struct sio_ack ack, struct str args, struct sio_attachments binary);
+
+/* The i-th element of a JSON array as text, for arguments read without a JSON library. */
+bool sio_arg(struct str args, size_t i, struct str *ret);
+/* The same as an unsigned number, or as a string whose escapes are decoded into `out`. */
+bool sio_arg_u64(struct str args, size_t i, uint64_t *ret);
+bool sio_arg_text(struct str args, size_t i, struct buf *out);
+/* The value of a key in a JSON object (the first of that name), as text. */
+bool sio_member(struct str object, const char *key, struct str *ret);
+/* Appends a JSON string literal (RFC 8259 section 7); invalid UTF-8 becomes U+FFFD. */
+void sio_quote(struct buf *out, struct str text);
+
+/* ---- namespaces ------------------------------------------------------------------------------ */
+
+struct sio_namespace_config {
+    const char *name; /* "/", "/doctor" */
+    /* A client asks to connect. `auth` is its JSON object, "{}" when it sent none. Decide by
+     * sio_accept or sio_refuse, now or later through a sio_ref; while undecided the socket can
+     * neither send nor be reached by broadcasts. NULL: everybody is accepted. */
+    void (*connect)(struct sio_socket *socket, struct str auth, void *user);
+    /* Right after the client was told that it is connected. May be NULL. */
+    void (*connected)(struct sio_socket *socket, void *user);
+    const struct sio_on *events; /* may be NULL */
+    sio_event_handler *other;    /* events not in the table; NULL: ignored and counted */
+    /* Once for every socket `connect` was called for and that was not refused, also when it went
+     * away undecided. Rooms are already left; sio_data still works. */
+    void (*disconnect)(struct sio_socket *socket, enum sio_reason reason, void *user);
+    /* A broadcast from another server is about to be delivered here: may write new arguments into
+     * `out` and return true; false keeps them. Empty `out` with true drops the event. */
+    bool (*rewrite)(struct str event, struct str args, struct buf *out, void *user);
+    bool binary_refused; /* binary events from clients close the connection (parse error) */
+    void *user;          /* given to the callbacks */
+};
+
+/* Copies the config; names and tables must outlive the server. A name twice is
+ * PROBLEM_INTERNAL. */
+struct problem *sio_namespace_add(struct sio_server *server,
+                                  const struct sio_namespace_config *config,
+                                  struct sio_namespace **ret);
+
+/* ---- sockets --------------------------------------------------------------------------------- */
+
+/* Survives turns of the loop: sio_get gives the socket, or NULL once it is gone. */
+struct sio_ref {
+    struct sio_socket *socket; /* private */
+    uint64_t serial;           /* private */
+};
+struct sio_ref sio_ref(struct sio_socket *socket);
+struct sio_socket *sio_get(struct sio_ref ref);
+
+/* The decision on a connecting socket. Refusal sends connect_error with `message` (plain text) and
+ * `data` (JSON, or empty for none); the connection stays and may try again. Deciding a socket that
+ * is already decided is without effect. */
+void sio_accept(struct sio_socket *socket);
+void sio_refuse(struct sio_socket *socket, const char *message, struct str data);
+
+const char *sio_id(const struct sio_socket *socket); /* 20 characters, public */
+struct sio_namespace *sio_namespace_of(const struct sio_socket *socket);
+struct str sio_peer(const struct sio_socket *socket);  /* the client's address at the handshake */
+struct str sio_query(const struct sio_socket *socket); /* the handshake's raw query */
+bool sio_is_connected(const struct sio_socket *socket);
+
+/* The application's pointer on a socket, NULL at first. */
+void sio_data_set(struct sio_socket *socket, void *data);
+void *sio_data(const struct sio_socket *socket);
+
+/* Sends an event. Order is kept; delivery is not promised. A socket that is not connected drops
+ * it. Volatile events (sio_broadcast only) are dropped where the client cannot take them now. */
+void sio_emit(struct sio_socket *socket, const char *event, struct str args);
+void sio_emit_binary(struct sio_socket *socket, const char *event, struct str args,
+                     struct sio_attachments binary);
+
+/* Sends an event that wants an answer. `answered` is called exactly once: with the arguments (and
+ * ok), or with ok false after `timeout_ms` or when the socket ended first. */
+typedef void sio_answered(struct sio_socket *socket, bool ok, struct str args,
+                          struct sio_attachments binary, void *arg);
+void sio_ask(struct sio_socket *socket, const char *event, struct str args, unsigned timeout_ms,
+             sio_answered *answered, void *arg);
+
+/* Ends the socket (reason SIO_SERVER_LEFT); with `close` the whole connection of the client. */
+void sio_disconnect(struct sio_socket *socket, bool close);
+
+/* ---- rooms ----------------------------------------------------------------------------------- */
+
+/* Rooms exist while somebody is in them. Every socket is in the room named by its id. Joining
+ * twice is the same as once. Names are any bytes, at most SIO_ROOM_MAX. */
+#define SIO_ROOM_MAX 256
+void sio_join(struct sio_socket *socket, struct str room);
+void sio_leave(struct sio_socket *socket, struct str room);
+bool sio_is_in(const struct sio_socket *socket, struct str room);
+size_t sio_room_count(const struct sio_namespace *nsp, struct str room);
+size_t sio_socket_count(const struct sio_namespace *nsp);
+
+/* Calls `visit` for every socket of a room (room.p NULL: of the namespace); it may disconnect. */
+void sio_each(struct sio_namespace *nsp, struct str room,
+              void (*visit)(struct sio_socket *socket, void *arg), void *arg);
+
+/* Who gets a broadcast: sockets in any of `rooms` (none: all) that are in none of `except`. */
+struct sio_target {
+    const struct str *rooms;
+    size_t room_count;
+    const struct str *except;
+    size_t except_count;
+    bool is_volatile; /* skip clients that cannot take it right now */
+    bool local;       /* not to other servers */
+};
+
+/* Sends to all of the target, here and, with an adapter, on the other servers. The packet is
+ * encoded once and its bytes shared. Returns the local receivers. */
+size_t sio_broadcast(struct sio_namespace *nsp, const struct sio_target *to, const char *event,
+                     struct str args);
+size_t sio_broadcast_binary(struct sio_namespace *nsp, const struct sio_target *to,
+                            const char *event, struct str args, struct sio_attachments binary);
+
+/* ---- several servers: the Redis streams adapter protocol --------------------------------------
+ * Speaks what @socket.io/redis-streams-adapter 0.3 speaks, so Node servers on the same stream
+ * broadcast to our clients and we to theirs. The connection reconnects by itself (100 ms doubling
+ * to 5 s) and resumes after the last entry read: nothing is missed unless the stream was trimmed.
+ */
+
+#define SIO_STREAM_KEY    "socket.io"
+#define SIO_STREAM_MAXLEN 10000
+
+struct sio_adapter_options {
+    const char *stream;  /* NULL: SIO_STREAM_KEY */
+    unsigned max_length; /* 0: SIO_STREAM_MAXLEN, approximate trimming on our own XADDs */
+};
+
+/* `url`: redis://[[user]:password@]host[:port][/db]. Reading starts with what is added after the
+ * call's connection stands. One adapter a server. */
+struct problem *sio_adapter_redis(struct sio_server *server, const char *url,
+                                  const struct sio_adapter_options *options);
+
+struct sio_adapter_stats {
+    bool connected;
+    uint64_t reconnects;
+    uint64_t entries;   /* read from the stream */
+    uint64_t delivered; /* broadcasts given to local sockets */
+    uint64_t ignored;   /* our own, other types, unknown namespaces */
+    uint64_t malformed;
+    uint64_t unsent; /* our broadcasts while the connection was down */
+};
+struct sio_adapter_stats sio_adapter_stats(const struct sio_server *server);
+
+/* For a process without a server (an outbox relay): the arguments of the XADD that makes every
+ * server on the stream broadcast this. `uid` names the sender (any text no server uses as its
+ * own). Strings are made in the arena. Send them with redisAppendCommandArgv. */
+#define SIO_XADD_ARGC 14
+struct sio_xadd {
+    const char *argv[SIO_XADD_ARGC];
+    size_t argvlen[SIO_XADD_ARGC];
+};
+void sio_stream_broadcast(struct arena *arena, const char *uid, const char *nsp,
+                          const struct sio_target *to, const char *event, struct str args,
+                          struct sio_xadd *ret);
+
+#endif

@@ -1,0 +1,242 @@
+/* Reads the rule set: lexicon.tsv and context_triggers.tsv (formats in their heads).
+ *
+ * The rule not to break: a file with one bad line is refused whole, naming file, line and reason; a
+ * rule set is never half loaded. */
+#include "triage/triage_int.h"
+
+#include "base/cleanup.h"
+#include "base/crypt.h"
+
+#define COLUMNS_MAX  10
+#define CONCEPTS_MAX 2000
+#define RULES_BYTES  ((size_t)64 << 20)
+#define AGE_OPEN     100000 /* months */
+
+static const char *const level_names[] = {"LOW", "MODERATE", "URGENT", "CRITICAL"};
+static const char *const persist_names[] = {"cur", "24h", "any"};
+static const char *const trigger_kind_names[TRIGGER__COUNT] = {
+    "pseudo",   "neg_pre",   "neg_post",    "poss_pre", "poss_post",  "hypo_pre",
+    "hist_pre", "hist_post", "hist_pseudo", "exp_pre",  "exp_pseudo", "term"};
+
+struct loader {
+    struct triage_rules *rules;
+    const char *file;
+    size_t line;
+};
+
+static struct problem *refuse(const struct loader *l, const char *reason)
+{
+    return problem_new(NULL, PROBLEM_VALIDATION, "%s line %zu: %s", l->file, l->line, reason);
+}
+
+static size_t split(struct str line, struct str *columns)
+{
+    size_t n = 0;
+    bool more = true;
+    while (more && n < COLUMNS_MAX) {
+        more = line.n > 0 && memchr(line.p, '\t', line.n) != NULL;
+        columns[n++] = str_cut(&line, '\t');
+    }
+    return more ? COLUMNS_MAX + 1 : n;
+}
+
+static int index_of(struct str name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_eq(name, str_of(names[i])))
+            return (int)i;
+    }
+    return -1;
+}
+
+static bool is_id(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'))
+            return false;
+    }
+    return s.n > 0 && s.n < 48;
+}
+
+static bool read_age(struct str s, int *ret_from, int *ret_to)
+{
+    *ret_from = 0;
+    *ret_to = AGE_OPEN;
+    if (str_eq(s, STR("*")))
+        return true;
+    uint64_t from, to = AGE_OPEN;
+    struct str first = str_cut(&s, '-');
+    if (!str_u64(first, 2000, &from) || (!str_eq(s, STR("*")) && !str_u64(s, 2000, &to)))
+        return false;
+    *ret_from = (int)from;
+    *ret_to = (int)to;
+    return from < to;
+}
+
+/* Adds every phrase of "a|b|c". */
+static struct problem *add_phrases(struct loader *l, struct pattern_set *set, struct str phrases,
+                                   uint16_t owner, unsigned lang, int gap_min, int gap_max)
+{
+    while (phrases.n > 0) {
+        struct str phrase = str_cut(&phrases, '|');
+        struct pattern p;
+        const char *wrong = pattern_compile(l->rules->symbols, phrase, gap_min, gap_max, &p);
+        if (wrong != NULL)
+            return refuse(l, wrong);
+        p.owner = owner;
+        p.lang = (uint8_t)lang;
+        pattern_set_add(l->rules->arena, set, &p);
+    }
+    return NULL;
+}
+
+/* id group level points persist age_months sex ref en es */
+static struct problem *read_concept(struct loader *l, struct str *c)
+{
+    struct triage_rules *rules = l->rules;
+    struct concept *k = &rules->concepts[rules->concept_count];
+    uint64_t points = 0;
+    int level = index_of(c[2], level_names, ARRAY_LEN(level_names));
+    int persist = index_of(c[4], persist_names, ARRAY_LEN(persist_names));
+    if (!is_id(c[0]) || !is_id(c[1]))
+        return refuse(l, "id and group are lower case letters, digits and _");
+    if (level < 0)
+        return refuse(l, "level is LOW, MODERATE, URGENT or CRITICAL");
+    if (!str_u64(c[3], 100, &points))
+        return refuse(l, "points are 0 to 100");
+    if (persist < 0)
+        return refuse(l, "persist is cur, 24h or any");
+    if (!read_age(c[5], &k->age_from, &k->age_to))
+        return refuse(l, "age is * or FROM-TO in months, FROM below TO");
+    if (!str_eq(c[6], STR("*")) && !str_eq(c[6], STR("M")) && !str_eq(c[6], STR("F")))
+        return refuse(l, "sex is M, F or *");
+    if (c[8].n == 0 && c[9].n == 0)
+        return refuse(l, "a concept needs a phrase");
+    k->id = arena_cstr(rules->arena, c[0]);
+    k->group = arena_cstr(rules->arena, c[1]);
+    k->source = arena_cstr(rules->arena, c[7]);
+    k->level = (enum triage_level)level;
+    k->points = (int)points;
+    k->persist = (enum persist)persist;
+    k->sex = c[6].p[0] == '*' ? 0 : c[6].p[0];
+    k->modifier = str_eq(c[1], STR("modifier"));
+    if (k->level == TRIAGE_CRITICAL && k->points < TRIAGE_CRITICAL_AT)
+        return refuse(l, "a CRITICAL concept has at least 85 points");
+    for (size_t i = 0; i < rules->concept_count; i++) {
+        if (strcmp(rules->concepts[i].id, k->id) == 0)
+            return refuse(l, "this id stands on an earlier line too");
+    }
+    uint16_t owner = (uint16_t)rules->concept_count++;
+    TRY(add_phrases(l, &rules->lexicon, c[8], owner, LANG_EN, 0, 3));
+    return add_phrases(l, &rules->lexicon, c[9], owner, LANG_ES, 0, 3);
+}
+
+/* lang kind phrases */
+static struct problem *read_trigger(struct loader *l, struct str *c)
+{
+    int kind = index_of(c[1], trigger_kind_names, TRIGGER__COUNT);
+    bool en = str_eq(c[0], STR("en")), es = str_eq(c[0], STR("es"));
+    if (!en && !es)
+        return refuse(l, "lang is en or es");
+    if (kind < 0)
+        return refuse(l, "no such kind of trigger");
+    if (c[2].n == 0)
+        return refuse(l, "a trigger needs a phrase");
+    return add_phrases(l, &l->rules->triggers, c[2], (uint16_t)kind, en ? LANG_EN : LANG_ES, 1, 1);
+}
+
+static bool read_version(struct triage_rules *rules, struct str line)
+{
+    struct str mark = STR("# version: ");
+    if (!str_starts(line, mark))
+        return false;
+    struct str version = {line.p + mark.n, line.n - mark.n};
+    rules->version = arena_cstr(rules->arena, str_trim(version));
+    return true;
+}
+
+static struct problem *read_file(struct loader *l, struct str text, size_t columns,
+                                 struct problem *(*read)(struct loader *, struct str *))
+{
+    bool headed = false;
+    if (!str_utf8_valid(text))
+        return refuse(l, "the file is not UTF-8");
+    while (text.n > 0) {
+        struct str line = str_cut(&text, '\n');
+        l->line++;
+        if (line.n > 0 && line.p[line.n - 1] == '\r')
+            line.n--;
+        if (line.n == 0 || line.p[0] == '#') {
+            read_version(l->rules, line);
+            continue;
+        }
+        struct str c[COLUMNS_MAX + 1];
+        size_t n = split(line, c);
+        if (n != columns)
+            return refuse(l, "wrong number of columns");
+        if (!headed) {
+            headed = true;
+            continue;
+        }
+        if (l->rules->concept_count >= CONCEPTS_MAX)
+            return refuse(l, "too many concepts");
+        TRY(read(l, c));
+    }
+    return headed ? NULL : refuse(l, "the file has no heading line");
+}
+
+static void rules_hash(struct triage_rules *rules, struct str lexicon, struct str triggers)
+{
+    CLEANUP(buf_free) struct buf both = BUF_MAX(lexicon.n + triggers.n + 16);
+    buf_add_str(&both, lexicon);
+    buf_add_c(&both, '\0');
+    buf_add_str(&both, triggers);
+    uint8_t digest[SHA256_LEN];
+    sha256(buf_str(&both), digest);
+    static const char hex[] = "0123456789abcdef";
+    for (size_t i = 0; i < SHA256_LEN; i++) {
+        rules->sha256[2 * i] = hex[digest[i] >> 4];
+        rules->sha256[2 * i + 1] = hex[digest[i] & 15];
+    }
+}
+
+struct problem *triage_rules_load(struct str lexicon, struct str triggers,
+                                  struct triage_rules **ret)
+{
+    struct arena *arena = arena_new(RULES_BYTES);
+    CLEANUP(triage_rules_free) struct triage_rules *rules = arena_make(arena, struct triage_rules);
+    rules->arena = arena;
+    rules->symbols = symbols_new(arena);
+    rules->concepts = arena_array(arena, CONCEPTS_MAX + 1, sizeof(*rules->concepts));
+    rules->version = "unversioned";
+    struct loader words = {rules, "lexicon", 0};
+    TRY(read_file(&words, lexicon, 10, read_concept));
+    symbols_add_typos(rules->symbols); /* triggers are never guessed */
+    struct loader kinds = {rules, "triggers", 0};
+    TRY(read_file(&kinds, triggers, 3, read_trigger));
+    pattern_set_index(arena, &rules->lexicon, symbols_count(rules->symbols));
+    pattern_set_index(arena, &rules->triggers, symbols_count(rules->symbols));
+    rules_hash(rules, lexicon, triggers);
+    *ret = TAKE(rules);
+    return NULL;
+}
+
+void triage_rules_free(struct triage_rules **rules)
+{
+    if (*rules == NULL)
+        return;
+    struct arena *arena = (*rules)->arena;
+    *rules = NULL;
+    arena_free(&arena);
+}
+
+const char *triage_rules_version(const struct triage_rules *rules)
+{
+    return rules->version;
+}
+
+const char *triage_rules_sha256(const struct triage_rules *rules)
+{
+    return rules->sha256;
+}

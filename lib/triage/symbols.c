@@ -1,0 +1,144 @@
+/* The dictionary: words and word beginnings of the rules, as small integers.
+ *
+ * The rule not to break: after loading it is read only, so threads share it without locks. */
+#include "triage/triage_int.h"
+
+#define TYPO_MIN    7 /* letters of a word that may have one wrong */
+#define SLOTS       32768U
+#define TYPO_SLOTS  131072U
+#define SYMBOLS_MAX 16000
+
+struct symbols {
+    struct arena *arena;
+    struct str names[SYMBOLS_MAX];
+    bool is_prefix[SYMBOLS_MAX];
+    size_t n;
+    uint16_t slots[SLOTS];
+    uint16_t *typos; /* TYPO_SLOTS of words, by the hash of themselves less one letter */
+    size_t prefix_max;
+};
+
+static uint32_t hash_of(const char *p, size_t n, size_t skip, uint32_t seed)
+{
+    uint32_t h = 2166136261U ^ seed;
+    for (size_t i = 0; i < n; i++) {
+        if (i != skip)
+            h = (h ^ (unsigned char)p[i]) * 16777619U;
+    }
+    return h ^ (h >> 15);
+}
+
+#define SKIP_NONE SIZE_MAX
+
+struct symbols *symbols_new(struct arena *arena)
+{
+    struct symbols *s = arena_make(arena, struct symbols);
+    s->arena = arena;
+    s->n = SYMBOL_FIRST_WORD;
+    return s;
+}
+
+size_t symbols_count(const struct symbols *s)
+{
+    return s->n;
+}
+
+uint16_t symbol_get(struct symbols *s, struct str word, bool prefix, bool add)
+{
+    uint32_t at = hash_of(word.p, word.n, SKIP_NONE, prefix) % SLOTS;
+    while (s->slots[at] != 0) {
+        uint16_t id = s->slots[at];
+        if (s->is_prefix[id] == prefix && str_eq(s->names[id], word))
+            return id;
+        at = (at + 1) % SLOTS;
+    }
+    if (!add || s->n >= SYMBOLS_MAX)
+        return SYMBOL_NONE;
+    uint16_t id = (uint16_t)s->n++;
+    s->slots[at] = id;
+    s->names[id] = arena_str(s->arena, word);
+    s->is_prefix[id] = prefix;
+    if (prefix && word.n > s->prefix_max)
+        s->prefix_max = word.n;
+    return id;
+}
+
+static void typo_put(struct symbols *s, uint16_t id, size_t skip)
+{
+    struct str w = s->names[id];
+    uint32_t at = hash_of(w.p, w.n, skip, 7) % TYPO_SLOTS;
+    for (size_t tries = 0; s->typos[at] != 0 && tries < 64; tries++)
+        at = (at + 1) % TYPO_SLOTS;
+    if (s->typos[at] == 0)
+        s->typos[at] = id;
+}
+
+void symbols_add_typos(struct symbols *s)
+{
+    s->typos = arena_array(s->arena, TYPO_SLOTS, sizeof(*s->typos));
+    for (size_t id = SYMBOL_FIRST_WORD; id < s->n; id++) {
+        if (s->is_prefix[id] || s->names[id].n < TYPO_MIN)
+            continue;
+        typo_put(s, (uint16_t)id, SKIP_NONE);
+        for (size_t skip = 0; skip < s->names[id].n; skip++)
+            typo_put(s, (uint16_t)id, skip);
+    }
+}
+
+/* True when the two differ by one letter added, dropped, changed, or by two neighbours swapped. */
+static bool one_wrong(struct str a, struct str b)
+{
+    size_t i = 0, j = 0;
+    while (i < a.n && i < b.n && a.p[i] == b.p[i])
+        i++;
+    while (j < a.n - i && j < b.n - i && a.p[a.n - 1 - j] == b.p[b.n - 1 - j])
+        j++;
+    size_t in_a = a.n - i - j, in_b = b.n - i - j;
+    if (in_a <= 1 && in_b <= 1)
+        return true;
+    return in_a == 2 && in_b == 2 && a.p[i] == b.p[i + 1] && a.p[i + 1] == b.p[i];
+}
+
+static uint16_t typo_probe(const struct symbols *s, struct str word, size_t skip)
+{
+    uint32_t at = hash_of(word.p, word.n, skip, 7) % TYPO_SLOTS;
+    for (size_t tries = 0; s->typos[at] != 0 && tries < 64; tries++) {
+        uint16_t id = s->typos[at];
+        if (one_wrong(word, s->names[id]))
+            return id;
+        at = (at + 1) % TYPO_SLOTS;
+    }
+    return SYMBOL_NONE;
+}
+
+static uint16_t typo_find(const struct symbols *s, struct str word)
+{
+    if (s->typos == NULL || word.n + 1 < TYPO_MIN || word.n > 24)
+        return SYMBOL_NONE;
+    uint16_t id = typo_probe(s, word, SKIP_NONE);
+    for (size_t skip = 0; id == SYMBOL_NONE && skip < word.n; skip++)
+        id = typo_probe(s, word, skip);
+    return id;
+}
+
+void tokens_look_up(const struct symbols *s, struct tokens *tokens)
+{
+    struct symbols *read_only = (struct symbols *)s; /* nothing is added below */
+    for (size_t i = 0; i < tokens->n; i++) {
+        struct token *t = &tokens->t[i];
+        if (t->norm_len == 0)
+            continue;
+        struct str word = {tokens->norm + t->norm, t->norm_len};
+        t->word = symbol_get(read_only, word, false, false);
+        size_t n = 0, most = word.n < s->prefix_max ? word.n : s->prefix_max;
+        for (size_t len = 2; len <= most && n < TOKEN_PREFIXES; len++) {
+            uint16_t id = symbol_get(read_only, (struct str){word.p, len}, true, false);
+            if (id != SYMBOL_NONE)
+                t->prefixes[n++] = id;
+        }
+        if (t->word == SYMBOL_NONE && n == 0 && !t->number) {
+            t->word = typo_find(s, word);
+            t->typo = t->word != SYMBOL_NONE;
+        }
+    }
+}

@@ -1,0 +1,146 @@
+/* Points from vital signs: NEWS2 for adults, published thresholds for children.
+ *
+ * Sources: Royal College of Physicians, National Early Warning Score (NEWS) 2, 2017 (16 years and
+ * over, not in pregnancy); NICE NG51 Sepsis, risk tables by age (heart rate, breathing, oxygen);
+ * NICE NG143 Fever in under 5s (temperature); AHA PALS 2020 (hypotension by age). The rule not to
+ * break: the NEWS2 bands below are the chart's and are not tuned. */
+#include "triage/triage_int.h"
+
+#include "base/cleanup.h"
+
+/* The points of the first band whose upper end is not below the value. */
+struct band {
+    int up_to;
+    int points;
+};
+
+static int band_points(const struct band *bands, int value)
+{
+    while (value > bands->up_to)
+        bands++;
+    return bands->points;
+}
+
+#define ABOVE 1000000
+
+static int spo2_points(const struct triage_vitals *v)
+{
+    static const struct band scale1[] = {{91, 3}, {93, 2}, {95, 1}, {ABOVE, 0}};
+    static const struct band air2[] = {{83, 3}, {85, 2}, {87, 1}, {ABOVE, 0}};
+    static const struct band oxygen2[] = {{83, 3}, {85, 2}, {87, 1},   {92, 0},
+                                          {94, 1}, {96, 2}, {ABOVE, 3}};
+    if (!v->scale2)
+        return band_points(scale1, v->spo2.value);
+    return band_points(v->on_oxygen ? oxygen2 : air2, v->spo2.value);
+}
+
+struct triage_news2 triage_news2(const struct triage_vitals *v)
+{
+    static const struct band rr[] = {{8, 3}, {11, 1}, {20, 0}, {24, 2}, {ABOVE, 3}};
+    static const struct band sbp[] = {{90, 3}, {100, 2}, {110, 1}, {219, 0}, {ABOVE, 3}};
+    static const struct band hr[] = {{40, 3}, {50, 1}, {90, 0}, {110, 1}, {130, 2}, {ABOVE, 3}};
+    static const struct band temp[] = {{350, 3}, {360, 1}, {380, 0}, {390, 1}, {ABOVE, 2}};
+    struct triage_news2 n = {0};
+    n.rr = v->rr.known ? band_points(rr, v->rr.value) : 0;
+    n.spo2 = v->spo2.known ? spo2_points(v) : 0;
+    n.oxygen = v->on_oxygen ? 2 : 0;
+    n.sbp = v->sbp.known ? band_points(sbp, v->sbp.value) : 0;
+    n.hr = v->hr.known ? band_points(hr, v->hr.value) : 0;
+    n.acvpu = v->acvpu != 0 && v->acvpu != 'A' ? 3 : 0;
+    n.temp = v->temp.known ? band_points(temp, v->temp.value) : 0;
+    n.total = n.rr + n.spo2 + n.oxygen + n.sbp + n.hr + n.acvpu + n.temp;
+    n.any3 = n.rr == 3 || n.spo2 == 3 || n.sbp == 3 || n.hr == 3 || n.acvpu == 3 || n.temp == 3;
+    return n;
+}
+
+/* NICE NG51: from these values on a child is at high (severe) or moderate risk of severe illness.
+ * `months` is the band's end, exclusive. */
+static const struct paeds_band {
+    int months;
+    int rr_moderate, rr_high;
+    int hr_moderate, hr_high;
+} paeds_bands[] = {
+    {12, 50, 60, 150, 160}, {36, 40, 50, 140, 150},  {60, 35, 40, 130, 140}, {72, 24, 29, 120, 130},
+    {96, 24, 27, 110, 120}, {144, 22, 25, 105, 115}, {192, 21, 25, 91, 131},
+};
+
+static const struct paeds_band *paeds_band(int age_months)
+{
+    size_t i = 0;
+    while (i + 1 < ARRAY_LEN(paeds_bands) && age_months >= paeds_bands[i].months)
+        i++;
+    return &paeds_bands[i];
+}
+
+/* AHA PALS 2020: the fifth percentile of systolic pressure. */
+static int paeds_sbp_low(int age_months)
+{
+    if (age_months < 1)
+        return 60;
+    if (age_months < 12)
+        return 70;
+    return age_months < 120 ? 70 + 2 * (age_months / 12) : 90;
+}
+
+#define HIGH     72
+#define MODERATE 40
+
+static void add_risk(struct reasons *out, const char *rule, const char *source, bool high,
+                     bool moderate)
+{
+    if (high)
+        reasons_add_vital(out, rule, HIGH, TRIAGE_URGENT_AT, source);
+    else if (moderate)
+        reasons_add_vital(out, rule, MODERATE, TRIAGE_MODERATE_AT, source);
+}
+
+void paeds_reasons(const struct triage_vitals *v, int age_months, struct reasons *out)
+{
+    const struct paeds_band *band = paeds_band(age_months);
+    if (v->rr.known)
+        add_risk(out, "paeds_rr", "NICE-NG51", v->rr.value >= band->rr_high || v->rr.value < 10,
+                 v->rr.value >= band->rr_moderate);
+    if (v->hr.known)
+        add_risk(out, "paeds_hr", "NICE-NG51", v->hr.value >= band->hr_high || v->hr.value < 60,
+                 v->hr.value >= band->hr_moderate);
+    if (v->spo2.known)
+        add_risk(out, "paeds_spo2", "NICE-NG51", v->spo2.value < 90, v->spo2.value < 92);
+    if (v->sbp.known)
+        add_risk(out, "paeds_sbp", "AHA-PALS-2020", v->sbp.value < paeds_sbp_low(age_months),
+                 false);
+    if (v->temp.known) {
+        bool infant = age_months < 3, young = age_months < 6;
+        add_risk(out, "paeds_temp", "NICE-NG143",
+                 (infant && v->temp.value >= 380) || v->temp.value < 360,
+                 (young && v->temp.value >= 390) || v->temp.value >= 400);
+    }
+    if (v->acvpu == 'P' || v->acvpu == 'U')
+        reasons_add_vital(out, "consciousness", 95, TRIAGE_CRITICAL_AT, "NICE-NG51");
+    else if (v->acvpu == 'C' || v->acvpu == 'V')
+        reasons_add_vital(out, "consciousness", 80, TRIAGE_URGENT_AT, "NICE-NG51");
+}
+
+/* Points for a NEWS2 total: RCP calls 5-6 urgent review and 7 or more an emergency; one parameter
+ * in red asks for a review. */
+static const int news2_by_total[] = {0, 8, 14, 22, 32, 46, 54, 70, 76, 82, 86, 90, 92};
+
+void news2_reasons(const struct triage_vitals *v, struct reasons *out, int *ret_total)
+{
+    struct triage_news2 n = triage_news2(v);
+    *ret_total = n.total;
+    size_t last = ARRAY_LEN(news2_by_total) - 1;
+    int points = news2_by_total[(size_t)n.total < last ? (size_t)n.total : last];
+    if (n.any3 && points < 38)
+        points = 38;
+    int floor = n.total >= 7 ? TRIAGE_URGENT_AT : n.any3 || n.total >= 5 ? TRIAGE_MODERATE_AT : 0;
+    if (points > 0)
+        reasons_add_vital(out, "news2", points, floor, "RCP-NEWS2-2017");
+    if (v->acvpu == 'P' || v->acvpu == 'U')
+        reasons_add_vital(out, "consciousness", 95, TRIAGE_CRITICAL_AT, "ESI1,CTAS1");
+    else if (v->acvpu == 'V' || v->acvpu == 'C')
+        reasons_add_vital(out, "consciousness", 70, TRIAGE_URGENT_AT, "ESI2,NEWS2-C");
+    if (v->sbp.known && v->sbp.value <= 70)
+        reasons_add_vital(out, "shock_pressure", 88, TRIAGE_CRITICAL_AT, "CTAS1");
+    if (v->spo2.known && v->spo2.value < 85)
+        reasons_add_vital(out, "severe_hypoxia", 86, TRIAGE_CRITICAL_AT, "CTAS1");
+}

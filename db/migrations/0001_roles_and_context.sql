@@ -71,6 +71,14 @@ BEGIN
             NULL;
         END;
     END LOOP;
+    -- What a killed process leaves behind ends by itself and gives its locks back. Whoever made the
+    -- role may change it; in a later database of the cluster it was done before.
+    IF (SELECT rolsuper OR (rolcreaterole AND pg_has_role('nexacore_app', 'MEMBER WITH ADMIN OPTION'))
+        FROM pg_roles WHERE rolname = current_user) THEN
+        ALTER ROLE nexacore_app SET statement_timeout = '60s';
+        ALTER ROLE nexacore_app SET idle_in_transaction_session_timeout = '60s';
+        ALTER ROLE nexacore_app SET client_connection_check_interval = '5s';
+    END IF;
     IF NOT pg_has_role(current_user, 'nexacore_owner', 'SET') THEN
         EXECUTE format('GRANT nexacore_owner TO %I WITH INHERIT FALSE, SET TRUE', current_user);
     END IF;

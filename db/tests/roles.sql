@@ -4,6 +4,31 @@
 -- as: nexacore_app
 SELECT t.rows(1, 'SELECT FROM pg_roles WHERE rolname = current_user AND NOT (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb OR rolreplication)');
 
+-- test: what a killed process of the application leaves behind ends by itself
+-- as: nexacore_app
+SELECT t.ok(current_setting('statement_timeout') = '1min', 'statements end');
+SELECT t.ok(current_setting('idle_in_transaction_session_timeout') = '1min', 'transactions end');
+
+-- test: the application can do its work in its clinic
+-- as: nexacore_app
+SELECT t.act(t.a());
+SELECT t.rows(1, 'INSERT INTO users (clinic_id, auth_id, role, full_name) VALUES (t.a(), ''auth|n'', ''ADMIN'', ''n'')');
+SELECT t.rows(1, 'INSERT INTO patients (clinic_id, full_name) VALUES (t.a(), pgp_sym_encrypt(''n'', ''k''))');
+SELECT t.rows(1, 'INSERT INTO patient_name_tokens VALUES (t.a(), ''other'', t.id(''patient'', ''a''))');
+SELECT t.rows(1, 'INSERT INTO intake_forms (clinic_id) VALUES (t.a())');
+SELECT t.rows(1, 'INSERT INTO alerts (clinic_id, patient_id, urgency_level) VALUES (t.a(), t.id(''patient'', ''a''), ''LOW'')');
+SELECT t.rows(1, 'INSERT INTO alert_events (clinic_id, alert_id, event) VALUES (t.a(), t.id(''alert'', ''a''), ''X'')');
+SELECT t.rows(1, 'INSERT INTO on_call_shifts (clinic_id, user_id, tier, starts_at, ends_at) VALUES (t.a(), t.id(''user'', ''a''), 2, now(), now() + interval ''1 hour'')');
+SELECT t.rows(1, 'INSERT INTO devices (clinic_id, user_id, platform, token, token_hash, phi_key_version) VALUES (t.a(), t.id(''user'', ''a''), ''ios'', ''s'', ''h2'', 1)');
+SELECT t.rows(1, 'INSERT INTO billing_display_cache (clinic_id, square_order_id) VALUES (t.a(), ''order-2'') ON CONFLICT (clinic_id, square_order_id) DO UPDATE SET status = ''PAID''');
+SELECT t.rows(1, 'UPDATE square_connections SET cursor = ''c''');
+SELECT t.rows(1, 'UPDATE clinic_settings SET alert_policy = ''{"LOW": {}}''');
+SELECT t.rows(1, 'INSERT INTO outbox (clinic_id, kind, name, key) VALUES (t.a(), ''job'', ''ocr-processing'', ''ocr-1'')');
+SELECT t.rows(1, 'INSERT INTO idempotency_keys (clinic_id, user_id, key, route, body_hash) VALUES (t.a(), t.id(''user'', ''a''), ''k2'', ''POST /x'', sha256(''x''))');
+SELECT t.rows(1, 'INSERT INTO webhook_events (provider, event_id) VALUES (''square'', ''e'')');
+SELECT t.rows(0, 'INSERT INTO webhook_events (provider, event_id) VALUES (''square'', ''e'') ON CONFLICT DO NOTHING');
+SET CONSTRAINTS ALL IMMEDIATE;
+
 -- test: the application cannot become the owner, a superuser, the counter or the auditor
 -- as: nexacore_app
 SELECT t.fails('42501', 'SET ROLE nexacore_owner');

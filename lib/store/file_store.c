@@ -211,7 +211,7 @@ struct problem *file_store_open(struct arena *arena, struct str path, struct sto
     *fs = (struct file_store){.root = -1, .temp = -1};
     store->kind = fs;
     store->ops = &file_ops;
-    fs->root = root_open(arena, path);
+    fs->root = root_open(store->arena, path);
     if (fs->root < 0)
         return store_failed(arena, "open the store's directory");
     fs->temp = dir_make(fs->root, ".tmp");

@@ -19,7 +19,8 @@
 struct store;
 struct store_put; /* one object being written, in the arena given to store_put_begin */
 
-/* Opens a store. A malformed URL or a missing credential is PROBLEM_BAD_REQUEST saying which. */
+/* Opens a store. A malformed URL or a missing credential is PROBLEM_BAD_REQUEST saying which.
+ * `arena` is for the problem only and may be NULL. */
 struct problem *store_open(struct arena *arena, const char *url, struct store **ret);
 /* Releases; accepts a pointer to NULL. Nobody may be using it any more. */
 void store_free(struct store **store);

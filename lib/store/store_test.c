@@ -30,7 +30,7 @@ static int setup(void **state)
     w = (struct world){.dir = "/tmp/store-test-XXXXXX"};
     assert_non_null(mkdtemp(w.dir));
     w.arena = arena_new(1 << 20);
-    assert_null(store_open(w.arena, arena_fmt(w.arena, "file://%s/a/b", w.dir), &w.store));
+    assert_null(store_open(NULL, arena_fmt(w.arena, "file://%s/a/b", w.dir), &w.store));
     *state = &w;
     return 0;
 }

@@ -1,0 +1,58 @@
+// Files that look like forms and cannot be read: the form ends as FAILED with a reason, the worker
+// lives on, and the next good form goes through.
+//
+// Rule: the upload itself is taken (its first bytes are right), so the fault shows in the status.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { formBytes, startWorld } from '../lib/world.mjs';
+
+let world;
+before(async () => (world = await startWorld({ workers: 1 })));
+after(() => world?.stop());
+
+async function outcome(bytes) {
+    const { status, body } = await world.as('admissions').upload(bytes);
+    if (status !== 202) return { refused: status, body };
+    return world.form('admissions', body.formId);
+}
+
+const cut = (file, bytes) => formBytes(file).subarray(0, bytes);
+
+// A PNG header that claims 60000 x 60000 pixels.
+function bomb() {
+    const png = Buffer.from(cut('en-below-unwell.png', 4000));
+    png.writeUInt32BE(60_000, 16);
+    png.writeUInt32BE(60_000, 20);
+    return png;
+}
+
+const lockedPdf = () =>
+    Buffer.from(
+        formBytes('en-table-diabetes.pdf')
+            .toString('latin1')
+            .replace(/trailer\s*<</, (m) => `${m} /Encrypt << /Filter /Standard /V 1 /R 2 /P -4 /O <${'00'.repeat(32)}> /U <${'00'.repeat(32)}> >> `),
+        'latin1',
+    );
+
+for (const [what, bytes] of [
+    ['a PNG cut off', () => cut('en-below-unwell.png', 9000)],
+    ['a TIFF cut off', () => cut('es-table-vitals.tif', 3000)],
+    ['a PDF without its end', () => cut('en-two-pages-unwell.pdf', 1500)],
+    ['a PNG of 3.6 gigapixels', bomb],
+    ['a PDF with a password', lockedPdf],
+])
+    test(`${what} is refused or FAILED with a reason, never lost`, async () => {
+        const result = await outcome(bytes());
+        if (result.refused) return assert.ok([400, 413, 415, 422].includes(result.refused), JSON.stringify(result));
+        assert.equal(result.status, 'FAILED', JSON.stringify(result));
+        assert.ok(result.error.length > 3);
+        return assert.equal(result.patientId ?? null, null);
+    });
+
+test('after all of them a good form is read', async () => {
+    const { body } = await world.as('admissions').upload(formBytes('en-table-vaccines.jpg'));
+    const form = await world.form('admissions', body.formId);
+    assert.ok(['PROCESSED', 'REVIEW'].includes(form.status), JSON.stringify(form));
+    assert.ok(form.patientId);
+});

@@ -223,7 +223,7 @@ static struct problem *known_session(struct eio_session *session, struct http_re
                                      struct http_response *rs, bool websocket, const char *cors)
 {
     if (websocket) {
-        if (session->ws || session->probe || session->state != EIO_STATE_OPEN)
+        if (session->state != EIO_STATE_OPEN)
             return refuse(session->eio, rq, rs, BAD_REQUEST);
         return eio_upgrade(session->eio, rq, rs, session, cors);
     }

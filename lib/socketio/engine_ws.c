@@ -341,7 +341,8 @@ static void ws_begin(struct eio_ws *ws, struct eio_session *session)
     eio->hooks.open(session, eio->user);
 }
 
-/* Takes the connection: as the transport of a new session (`session` NULL), or as a probe. */
+/* Takes the connection: as the transport of a new session (`session` NULL), or as a probe; of a
+ * session that has one already it is opened and closed again, as Node does. */
 struct problem *eio_upgrade(struct eio *eio, struct http_request *rq, struct http_response *rs,
                             struct eio_session *session, const char *cors)
 {
@@ -352,10 +353,11 @@ struct problem *eio_upgrade(struct eio *eio, struct http_request *rq, struct htt
     struct eio_ws *ws = sio_pool_take(&eio->sockets);
     ws->eio = eio;
     ws->state = session ? EIO_WS_PROBE : EIO_WS_LIVE;
+    bool taken = session && (session->ws || session->probe);
     ws->in.message_max = eio->options.payload_max_bytes;
     if (!session)
         session = eio_session_new(eio, rq);
-    ws->session = session;
+    ws->session = taken ? NULL : session;
     CLEANUP(buf_free) struct buf head = BUF_MAX(2048);
     buf_addf(&head,
              "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -370,6 +372,10 @@ struct problem *eio_upgrade(struct eio *eio, struct http_request *rq, struct htt
     eio->handles++;
     uv_tcp_nodelay(ws->tcp, 1);
     uv_read_start((uv_stream_t *)ws->tcp, read_room, read_some);
+    if (taken) {
+        eio_ws_end(ws, WS_POLICY);
+        return NULL;
+    }
     ws_begin(ws, session);
     if (early.len)
         bytes_in(ws, buf_str(&early));

@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-readonly parts=(check gcc clang unit web integration demo browser fuzz leftovers)
+readonly parts=(check gcc clang unit tsan web integration demo browser fuzz leftovers)
 readonly out=$PWD/var/test
 passed=0 failed=0 skipped=0
 
@@ -15,6 +15,7 @@ export NEXACORE_BUILD=$PWD/build-test
 NEXACORE_TEST_RUN=$$-$(date +%s) && export NEXACORE_TEST_RUN
 export ASAN_OPTIONS=halt_on_error=1:exitcode=99:detect_leaks=1:strict_string_checks=1:log_path=$out/sanitizer/asan
 export UBSAN_OPTIONS=halt_on_error=1:exitcode=99:print_stacktrace=1:log_path=$out/sanitizer/ubsan
+export TSAN_OPTIONS=halt_on_error=1:exitcode=99:second_deadlock_stack=1:log_path=$out/sanitizer/tsan
 export LSAN_OPTIONS=suppressions=$PWD/tools/lsan.supp:print_suppressions=0
 export OMP_THREAD_LIMIT=1
 
@@ -75,7 +76,18 @@ part_clang() {
 }
 
 part_unit() {
-    counted node tools/test_unit.mjs build-test
+    counted node tools/test_unit.mjs build-test unit
+}
+
+# ThreadSanitizer over what threads share: tests of the suite "lanes". Only their executables are
+# built. Addresses are not randomised, because gcc 12's runtime cannot cope with much of it.
+part_tsan() {
+    local targets
+    [ -f build-tsan/build.ninja ] || meson setup build-tsan -Db_sanitize=thread -Doptimization=1 >"$out/tsan.log" 2>&1
+    targets=$(node tools/test_unit.mjs build-tsan lanes --targets)
+    # shellcheck disable=SC2086
+    one ninja -C build-tsan ${targets:-all}
+    counted setarch -R node tools/test_unit.mjs build-tsan lanes
 }
 
 part_web() {

@@ -1,14 +1,22 @@
-// Runs the unit tests of a meson build and counts cmocka's single tests, not its executables.
+// Runs the tests of one suite of a meson build and counts cmocka's single tests, not executables.
 //
+// usage: node tools/test_unit.mjs BUILD-DIR SUITE [--targets]; the latter only names what to build.
 // Rule: an executable that fails without naming a failed test (a crash, a sanitizer report) is one
 // failure. The last line is "PASSED FAILED SKIPPED", which tools/test_all.sh adds up.
 import { spawnSync } from 'node:child_process';
 import { readFileSync, rmSync } from 'node:fs';
+import { relative, resolve } from 'node:path';
 
-const dir = process.argv[2];
+const [dir, suite, targetsOnly] = process.argv.slice(2);
+if (targetsOnly) {
+    const json = spawnSync('meson', ['introspect', '--tests', dir], { encoding: 'utf8' }).stdout;
+    const wanted = JSON.parse(json).filter((t) => t.suite.some((s) => s.endsWith(`:${suite}`)));
+    console.log(wanted.map((t) => relative(resolve(dir), t.cmd[0])).join(' '));
+    process.exit(0);
+}
 const log = `${dir}/meson-logs/testlog.json`;
 rmSync(log, { force: true });
-spawnSync('meson', ['test', '-C', dir, '--no-rebuild', '--suite', 'unit', '--num-processes', '2'], {
+spawnSync('meson', ['test', '-C', dir, '--no-rebuild', '--suite', suite, '--num-processes', '2'], {
     env: { ...process.env, CMOCKA_MESSAGE_OUTPUT: 'TAP' },
     stdio: 'ignore',
 });

@@ -216,5 +216,5 @@ void http_lanes_stop(struct http_lanes *lanes)
         pthread_mutex_destroy(&lanes->lane[i].mutex);
         pthread_cond_destroy(&lanes->lane[i].work);
     }
-    pthread_mutex_destroy(&lanes->mutex);
+    /* lanes->mutex stays: the caller collects what was finished last. */
 }

@@ -68,6 +68,7 @@ static const struct {
     {"23", PROBLEM_UNPROCESSABLE, "a value is not allowed"},
     {"22", PROBLEM_UNPROCESSABLE, "a value is not allowed"},
     {"40", PROBLEM_CONFLICT, "somebody else changed it at the same moment; try again"},
+    {"55000", PROBLEM_CONFLICT, "the state does not allow this"}, /* our status machines */
     {"55P03", PROBLEM_CONFLICT, "somebody else is changing it; try again"},
     {"55000", PROBLEM_CONFLICT, "its state does not allow this"},
     {"57", PROBLEM_UNAVAILABLE, "the database does not answer"},
@@ -75,7 +76,6 @@ static const struct {
     {"08", PROBLEM_UNAVAILABLE, "the database does not answer"},
     {"25006", PROBLEM_UNAVAILABLE, "the database is read-only"},
     {"42501", PROBLEM_FORBIDDEN, "the database does not allow this"},
-    {"P0001", PROBLEM_CONFLICT, "the state does not allow this"}, /* RAISE in our triggers */
 };
 
 struct problem *pg_problem(struct arena *arena, const PGresult *failed)

@@ -31,4 +31,9 @@ extern const size_t app_settings_count;
 /* Bits of conf_def.needed_by. */
 enum { FOR_SERVE = 1, FOR_WORK = 2, FOR_MIGRATE = 4, FOR_TOOLS = 8 };
 
+/* Reads the settings `command` needs and opens keys and store; `part` names the process in logs.
+ * The problem is one line for people; the caller prints it and exits with 2. */
+struct problem *app_open(const char *part, unsigned command, struct app **ret);
+void app_close(struct app **app);
+
 #endif

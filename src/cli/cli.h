@@ -10,4 +10,19 @@ int cmd_pan(int argc, char **argv);
 /* `nexacore triage score|context`: the triage engine as a filter. */
 int cmd_triage(int argc, char **argv);
 
+/* `nexacore read [--redacted OUT] FILE...`: what the reader makes of forms, one JSON line each. */
+int cmd_read(int argc, char **argv);
+
+/* `nexacore migrate`: applies the migrations in the binary to NEXACORE_DATABASE_URL. */
+int cmd_migrate(int argc, char **argv);
+
+/* `nexacore keys new-master|rotate|shred`. */
+int cmd_keys(int argc, char **argv);
+
+/* `nexacore clinic create|list`. */
+int cmd_clinic(int argc, char **argv);
+
+/* `nexacore user create|deactivate`. */
+int cmd_user(int argc, char **argv);
+
 #endif

@@ -16,6 +16,9 @@ struct live;
  * of a deactivation. */
 struct problem *live_start(struct app *app, uv_loop_t *loop, struct http_server *server,
                            struct live **ret);
-void live_stop(struct live **live);
+/* Disconnects everybody; the loop then runs until nothing is left of it. */
+void live_stop(struct live *live);
+/* Releases after the loop ended. */
+void live_free(struct live **live);
 
 #endif

@@ -31,7 +31,7 @@ struct problem *outbox_event(struct pg_tx *tx, const struct ctx *cx,
                              const struct outbox_event *event);
 
 /* Writes a PHI value into an event's payload sealed (SPEC 10): the node that owns the socket opens
- * it with live_open_payload(). */
+ * it before delivery (src/live). */
 struct problem *outbox_phi(struct jw *w, const struct ctx *cx, struct phi_place place,
                            struct str sealed, int version);
 

@@ -38,10 +38,14 @@ struct ctx {
     struct uuid home_clinic; /* the actor's own clinic */
     struct uuid user_id;     /* UUID_NONE for the system */
     enum role role;
-    bool clinic_chosen;     /* corporate named one with X-Clinic-Id */
-    const char *request_id; /* "" for jobs without one */
-    struct str ip;          /* text, may be empty */
-    const char *session;    /* the token's session id (sid or jti), may be "" */
+    bool clinic_chosen;       /* corporate named one with X-Clinic-Id */
+    const char *request_id;   /* "" for jobs without one */
+    struct str ip;            /* text, may be empty */
+    const char *session;      /* the token's session id (sid or jti), may be "" */
+    int64_t token_expires_us; /* wall; 0 for the system */
+    const char *audit_table;  /* what audit_read() noted */
+    struct uuid audit_target;
+    bool audit_done; /* the change wrote its own event */
 };
 
 /* One per lane thread and per job slot: what http_request.lane points to. */

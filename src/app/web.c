@@ -1,0 +1,138 @@
+/* The hooks of lib/http: order is the point here. before: who, may they, how often, seen before;
+ * after: trail, then log; decorate: headers on everything, also on what the loop answers. */
+#include "app/web.h"
+
+#include "app/app.h"
+#include "app/rate.h"
+#include "audit/audit.h"
+#include "auth/auth.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "json/json_out.h"
+
+const char *const *web_list(struct arena *arena, const char *text)
+{
+    if (!text)
+        return NULL;
+    struct str rest = str_of(text);
+    size_t max = 2;
+    for (size_t i = 0; i < rest.n; i++)
+        max += rest.p[i] == ',';
+    const char **list = arena_array(arena, max, sizeof(char *));
+    for (size_t n = 0; rest.n > 0;) {
+        struct str item = str_trim(str_cut(&rest, ','));
+        if (item.n > 0)
+            list[n++] = arena_cstr(arena, item);
+    }
+    return list;
+}
+
+struct problem *web_before(struct http_request *rq, struct http_response *rs)
+{
+    log_request_set(rq->id);
+    TRY(auth_before(rq, rs));
+    if (rq->route->flags & ROUTE_PUBLIC)
+        return NULL;
+    return rate_check(ctx_of(rq), rs);
+}
+
+struct problem *web_after(struct http_request *rq, struct http_response *rs, struct problem *p)
+{
+    p = audit_after(rq, rs, p);
+    int status = p ? problem_status(p->kind) : rs->status ? rs->status : 200;
+    int64_t took_us = clock_mono_us() - rq->started_us;
+    if (status >= 500)
+        log_error("%s answered %d in %lld us: %s (%s)", rq->route->path, status, (long long)took_us,
+                  p ? p->detail : "", p ? p->cause : "");
+    else
+        log_debug("%s answered %d in %lld us", rq->route->path, status, (long long)took_us);
+    log_request_set(NULL);
+    return p;
+}
+
+/* ---- headers on everything
+ * ----------------------------------------------------------------------*/
+
+static bool listed(const char *csv, struct str origin)
+{
+    struct str rest = str_of(csv);
+    while (rest.n > 0)
+        if (str_eq(str_trim(str_cut(&rest, ',')), origin))
+            return true;
+    return false;
+}
+
+static void cors(const struct http_request *rq, struct http_response *rs, const struct app *app)
+{
+    struct str origin = http_header_get(rq, "origin");
+    const char *allowed = conf_text(app->conf, "NEXACORE_CORS_ORIGINS");
+    if (origin.n == 0 || origin.n > 256 || !allowed || !listed(allowed, origin))
+        return;
+    http_header_set(rs, "Access-Control-Allow-Origin", STR_FMT, STR_ARG(origin));
+    http_header_set(rs, "Vary", "Origin");
+    http_header_set(rs, "Access-Control-Expose-Headers",
+                    "Location, ETag, X-Request-Id, Retry-After, RateLimit-Remaining");
+    if (rq->method != HTTP_OPTIONS)
+        return;
+    http_header_set(rs, "Access-Control-Allow-Methods", "GET, POST, PUT, PATCH, DELETE");
+    http_header_set(rs, "Access-Control-Allow-Headers",
+                    "Authorization, Content-Type, Idempotency-Key, If-Match, X-Clinic-Id, "
+                    "X-Request-Id");
+    http_header_set(rs, "Access-Control-Max-Age", "600");
+}
+
+/* The page talks to itself, to its live channel and to the identity provider; nothing else. */
+static void page_policy(struct http_response *rs, const struct app *app)
+{
+    struct str issuer = str_of(conf_text(app->conf, "NEXACORE_JWT_ISSUER"));
+    struct str rest = issuer;
+    struct str scheme = str_cut(&rest, '/');
+    str_cut(&rest, '/');
+    struct str host = str_cut(&rest, '/');
+    http_header_set(rs, "Content-Security-Policy",
+                    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: "
+                    "data:; font-src 'self'; manifest-src 'self'; worker-src 'self'; connect-src "
+                    "'self' ws: wss: " STR_FMT "//" STR_FMT "; frame-src " STR_FMT "//" STR_FMT
+                    "; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+                    STR_ARG(scheme), STR_ARG(host), STR_ARG(scheme), STR_ARG(host));
+}
+
+void web_decorate(struct http_request *rq, struct http_response *rs)
+{
+    const struct app *app = rq->app;
+    http_header_set(rs, "X-Content-Type-Options", "nosniff");
+    http_header_set(rs, "X-Frame-Options", "DENY");
+    http_header_set(rs, "Referrer-Policy", "no-referrer");
+    http_header_set(rs, "Cross-Origin-Opener-Policy", "same-origin");
+    if (str_starts(str_of(app->public_url), STR("https:")))
+        http_header_set(rs, "Strict-Transport-Security", "max-age=31536000; includeSubDomains");
+    page_policy(rs, app);
+    if (str_starts(rq->path, STR("/api/")))
+        http_header_set(rs, "Cache-Control", "no-store");
+    cors(rq, rs, app);
+}
+
+/* ---- what the page asks before anybody signed in
+ * -----------------------------------------------*/
+
+static struct problem *config_show(struct http_request *rq, struct http_response *rs)
+{
+    const struct app *app = rq->app;
+    struct jw w = jw_to(&rs->body);
+    jw_obj(&w);
+    jw_key(&w, "issuer");
+    jw_z(&w, conf_text(app->conf, "NEXACORE_JWT_ISSUER"));
+    jw_key(&w, "clientId");
+    jw_z(&w, conf_text(app->conf, "NEXACORE_WEB_CLIENT_ID"));
+    jw_key(&w, "audience");
+    jw_z(&w, conf_text(app->conf, "NEXACORE_JWT_AUDIENCE"));
+    jw_end(&w);
+    http_header_set(rs, "Cache-Control", "no-cache");
+    return NULL;
+}
+
+const struct http_route web_routes[] = {
+    {HTTP_GET, "/web-config.json", config_show, .flags = ROUTE_PUBLIC},
+};
+const size_t web_route_count = ARRAY_LEN(web_routes);

@@ -1,0 +1,297 @@
+/* Outbox rows leave here, in order per clinic, at least once; job ids are business keys, so a job
+ * added twice is one job. After Redis lost its memory everything open is added again from
+ * PostgreSQL: Redis is a wake-up, not a store. */
+#include "outbox/relay.h"
+
+#include <hiredis/hiredis.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "app/app.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "bullmq/bullmq.h"
+#include "socketio/socketio.h"
+
+enum { BATCH = 500, WAIT_MS = 1000, PAUSE_MAX_MS = 2000 };
+
+/* In Redis while it remembers us; gone after FLUSHALL or a loss of its data. */
+static const char memory_key[] = "nexacore:relay:memory";
+
+struct relay {
+    struct app *app;
+    struct pg_conn *db;
+    struct bullmq_redis *redis;
+    struct arena *arena;
+    pthread_t thread;
+    atomic_bool stop;
+};
+
+static const struct pg_stmt take_lock = {
+    "relay_take_lock", "SELECT pg_try_advisory_xact_lock(hashtext('nexacore_relay'))"};
+static const struct pg_stmt take_rows = {
+    "relay_take_rows", "SELECT id, clinic_id, kind, name, key, payload, to_jsonb(rooms), priority,"
+                       " greatest(0, extract(epoch FROM delay_until - now()) * 1000)::bigint"
+                       " FROM outbox ORDER BY clinic_seq, clinic_id, id LIMIT 500"};
+static const struct pg_stmt drop_rows = {"relay_drop_rows",
+                                         "DELETE FROM outbox WHERE id = ANY (ARRAY(SELECT "
+                                         "jsonb_array_elements_text($1::jsonb)::bigint))"};
+/* Work that is open, with the key its first job had. */
+static const struct pg_stmt open_work = {
+    "relay_open_work",
+    "SELECT CASE status WHEN 'SCRUBBING' THEN 'pan-scrub' ELSE 'ocr-processing' END,"
+    " CASE status WHEN 'SCRUBBING' THEN 'scrub-' ELSE 'ocr-' END || id,"
+    " jsonb_build_object('formId', id, 'clinicId', clinic_id)"
+    " FROM intake_forms WHERE status IN ('QUEUED', 'OCR', 'SCRUBBING')"
+    " UNION ALL SELECT 'alert-dispatch', 'alert-' || id || '-again',"
+    " jsonb_build_object('alertId', id, 'clinicId', clinic_id, 'step', 'again')"
+    " FROM alerts WHERE status IN ('PENDING', 'ESCALATED')"};
+static const struct pg_stmt active_clinics = {
+    "relay_active_clinics",
+    "SELECT c.id FROM clinics c JOIN square_connections s ON s.clinic_id = c.id WHERE c.is_active"};
+static const struct pg_stmt *const stmts[] = {&take_lock, &take_rows, &drop_rows, &open_work,
+                                              &active_clinics};
+
+__attribute__((constructor)) static void register_statements(void)
+{
+    pg_register(stmts, ARRAY_LEN(stmts));
+}
+
+void relay_job_policy(const char *queue, struct bullmq_job_opts *job)
+{
+    bool dispatch = strcmp(queue, queue_name(QUEUE_DISPATCH)) == 0;
+    job->attempts = 5;
+    job->backoff = (struct bullmq_backoff){
+        .type = BULLMQ_BACKOFF_EXPONENTIAL, .delay_ms = dispatch ? 500 : 2000, .jitter = 0.3};
+    /* Long enough that a row relayed twice finds its first job still there. */
+    job->remove_on_complete =
+        (struct bullmq_keep){.mode = BULLMQ_KEEP_SOME, .count = 10000, .age_s = 3600};
+    job->remove_on_fail =
+        (struct bullmq_keep){.mode = BULLMQ_KEEP_SOME, .count = 10000, .age_s = 7 * 24 * 3600};
+}
+
+static struct problem *job_add(struct relay *r, const char *queue, const char *key,
+                               const char *data, unsigned priority, int64_t delay_ms)
+{
+    struct bullmq_job_opts job = {
+        .name = queue, .data = data, .id = key, .priority = priority, .delay_ms = delay_ms};
+    relay_job_policy(queue, &job);
+    return bullmq_add(r->redis, queue, &job, NULL);
+}
+
+/* ---- events -----------------------------------------------------------------------------------*/
+
+static size_t rooms_read(struct arena *arena, struct str json, struct str *rooms, size_t max)
+{
+    size_t n = 0;
+    json_error_t error;
+    json_t *root = json_loadb(json.p, json.n, 0, &error), *entry;
+    size_t i;
+    json_array_foreach (root, i, entry)
+        if (n < max)
+            rooms[n++] = arena_str(arena, str_of(json_string_value(entry)));
+    json_decref(root);
+    return n;
+}
+
+static struct problem *event_add(struct relay *r, const char *name, struct str payload,
+                                 struct str rooms_json)
+{
+    struct str rooms[OUTBOX_ROOMS_MAX];
+    struct sio_target to = {.rooms = rooms};
+    to.room_count = rooms_read(r->arena, rooms_json, rooms, ARRAY_LEN(rooms));
+    if (to.room_count == 0)
+        return NULL; /* no room is nobody: never everybody */
+    struct sio_xadd xadd;
+    sio_stream_broadcast(r->arena, "nexacore-relay", "/", &to, name,
+                         str_of(arena_fmt(r->arena, "[" STR_FMT "]", STR_ARG(payload))), &xadd);
+    struct str argv[SIO_XADD_ARGC];
+    for (size_t i = 0; i < ARRAY_LEN(argv); i++)
+        argv[i] = (struct str){xadd.argv[i], xadd.argvlen[i]};
+    struct redisReply *reply = NULL;
+    TRY(bullmq_redis_command(r->redis, ARRAY_LEN(argv), argv, &reply));
+    freeReplyObject(reply);
+    return NULL;
+}
+
+/* ---- one round --------------------------------------------------------------------------------*/
+
+static struct problem *row_send(struct relay *r, const struct pg_result *rows, size_t i)
+{
+    struct str kind = pg_get_str(rows, i, 2), name = pg_get_str(rows, i, 3);
+    struct str key = pg_get_str(rows, i, 4), payload = pg_get_str(rows, i, 5);
+    if (str_eq(kind, STR("event")))
+        return event_add(r, name.p, payload, pg_get_str(rows, i, 6));
+    return job_add(r, name.p, key.p, payload.p, (unsigned)pg_get_int(rows, i, 7),
+                   pg_get_int(rows, i, 8));
+}
+
+/* Sends what it can; what was sent is deleted even when a later row fails. */
+static struct problem *relay_rows(struct relay *r, const struct ctx *cx, size_t *ret_sent)
+{
+    CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
+    CLEANUP(buf_free) struct buf ids = BUF_MAX(BATCH * 24);
+    struct pg_result *rows;
+    TRY(tx_begin_relay(&tx, cx));
+    TRY(pg_query(&tx, &take_lock, NULL, 0, &rows));
+    if (!pg_get_bool(rows, 0, 0))
+        return NULL;
+    TRY(pg_query(&tx, &take_rows, NULL, 0, &rows));
+    struct problem *failed = NULL;
+    buf_add_c(&ids, '[');
+    for (size_t i = 0; i < pg_rows(rows) && !failed; i++) {
+        failed = row_send(r, rows, i);
+        if (failed)
+            break;
+        buf_addf(&ids, "%s\"%lld\"", i ? "," : "", (long long)pg_get_int(rows, i, 0));
+        (*ret_sent)++;
+    }
+    buf_add_c(&ids, ']');
+    if (*ret_sent > 0)
+        TRY(PG_EXEC(&tx, &drop_rows, NULL, PG_P_TEXT(buf_str(&ids))));
+    TRY(pg_tx_commit(&tx));
+    return failed;
+}
+
+/* ---- after a loss of Redis --------------------------------------------------------------------*/
+
+static struct problem *redis_int(struct relay *r, size_t argc, const struct str *argv,
+                                 long long *ret)
+{
+    struct redisReply *reply = NULL;
+    TRY(bullmq_redis_command(r->redis, argc, argv, &reply));
+    *ret = reply->type == REDIS_REPLY_INTEGER ? reply->integer : 0;
+    freeReplyObject(reply);
+    return NULL;
+}
+
+static struct problem *schedules_add(struct relay *r, const struct ctx *cx)
+{
+    struct bullmq_job_opts flush = {.name = "audit-flush", .data = "{}"};
+    relay_job_policy(queue_name(QUEUE_AUDIT), &flush);
+    TRY(bullmq_scheduler_upsert(r->redis, queue_name(QUEUE_AUDIT), "audit-flush", 30000, &flush,
+                                NULL));
+    CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
+    struct pg_result *rows;
+    TRY(tx_begin_relay(&tx, cx));
+    TRY(pg_query(&tx, &active_clinics, NULL, 0, &rows));
+    for (size_t i = 0; i < pg_rows(rows); i++) {
+        const char *clinic = uuid_z(pg_get_uuid(rows, i, 0));
+        struct bullmq_job_opts sync = {
+            .name = "square-sync", .data = arena_fmt(r->arena, "{\"clinicId\":\"%s\"}", clinic)};
+        relay_job_policy(queue_name(QUEUE_SQUARE), &sync);
+        TRY(bullmq_scheduler_upsert(r->redis, queue_name(QUEUE_SQUARE),
+                                    arena_fmt(r->arena, "square-%s", clinic), 300000, &sync, NULL));
+    }
+    return pg_tx_commit(&tx);
+}
+
+static struct problem *open_work_add(struct relay *r, const struct ctx *cx)
+{
+    CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
+    struct pg_result *rows;
+    TRY(tx_begin_relay(&tx, cx));
+    TRY(pg_query(&tx, &open_work, NULL, 0, &rows));
+    for (size_t i = 0; i < pg_rows(rows); i++)
+        TRY(job_add(r, pg_get_str(rows, i, 0).p, pg_get_str(rows, i, 1).p, pg_get_str(rows, i, 2).p,
+                    0, 0));
+    if (pg_rows(rows) > 0)
+        log_info("%zu open forms and alerts were queued again", pg_rows(rows));
+    return pg_tx_commit(&tx);
+}
+
+/* Redis that does not know us has lost everything (or is new): add what is open. */
+static struct problem *remember(struct relay *r, const struct ctx *cx)
+{
+    long long known = 0;
+    TRY(redis_int(r, 2, (struct str[]){STR("EXISTS"), str_of(memory_key)}, &known));
+    if (known)
+        return NULL;
+    TRY(schedules_add(r, cx));
+    TRY(open_work_add(r, cx));
+    struct redisReply *reply = NULL;
+    TRY(bullmq_redis_command(r->redis, 3, (struct str[]){STR("SET"), str_of(memory_key), STR("1")},
+                             &reply));
+    freeReplyObject(reply);
+    return NULL;
+}
+
+/* ---- the thread -------------------------------------------------------------------------------*/
+
+static struct problem *listen_begin(struct relay *r, const struct ctx *cx)
+{
+    CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
+    TRY(pg_tx_begin(&tx, r->db, cx->arena, PG_WRITE, NULL, NULL, 0));
+    TRY(pg_script(&tx, "LISTEN nexacore_outbox"));
+    return pg_tx_commit(&tx);
+}
+
+/* LISTEN belongs to the connection, so it is said again each round: it costs nothing. */
+static struct problem *round_once(struct relay *r, size_t *ret_sent)
+{
+    struct ctx cx = ctx_system(r->app, r->arena, r->db, UUID_NONE, "");
+    TRY(listen_begin(r, &cx));
+    TRY(remember(r, &cx));
+    TRY(relay_rows(r, &cx, ret_sent));
+    if (*ret_sent >= BATCH)
+        return NULL; /* more waits */
+    bool notified;
+    return pg_wait_notify(r->db, r->arena, WAIT_MS, &notified);
+}
+
+static void *relay_main(void *arg)
+{
+    struct relay *r = arg;
+    unsigned pause_ms = 0;
+    while (!atomic_load(&r->stop)) {
+        size_t sent = 0;
+        struct problem *p = round_once(r, &sent);
+        if (p && pause_ms == 0)
+            log_warn("the relay waits: %s (%s)", p->detail, p->cause);
+        pause_ms = !p ? 0 : pause_ms == 0 ? 50 : pause_ms * 2;
+        if (pause_ms > PAUSE_MAX_MS)
+            pause_ms = PAUSE_MAX_MS;
+        arena_reset(r->arena);
+        if (pause_ms > 0)
+            nanosleep(&(struct timespec){pause_ms / 1000, (long)(pause_ms % 1000) * 1000000}, NULL);
+    }
+    return NULL;
+}
+
+struct problem *relay_start(struct app *app, struct relay **ret)
+{
+    struct relay *r = calloc(1, sizeof(*r));
+    if (!r)
+        return problem_new(NULL, PROBLEM_INTERNAL, "out of memory");
+    r->app = app;
+    struct problem *p = bullmq_redis_new(
+        &(struct bullmq_redis_opts){.url = app->redis_url, .client_name = "nexacore-relay"},
+        &r->redis);
+    if (p) {
+        free(r);
+        return p;
+    }
+    r->db = pg_conn_new(app->database_url, "nexacore-relay");
+    r->arena = arena_new(64 << 20);
+    if (pthread_create(&r->thread, NULL, relay_main, r) != 0)
+        abort();
+    *ret = r;
+    return NULL;
+}
+
+void relay_stop(struct relay **relay)
+{
+    struct relay *r = *relay;
+    if (!r)
+        return;
+    atomic_store(&r->stop, true);
+    pthread_join(r->thread, NULL);
+    pg_conn_free(&r->db);
+    bullmq_redis_free(&r->redis);
+    arena_free(&r->arena);
+    free(r);
+    *relay = NULL;
+}

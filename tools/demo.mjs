@@ -2,14 +2,17 @@
 //
 // Rule: Ctrl-C, SIGTERM and a part that dies all end in the same way: every part is stopped.
 import fs from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 
 import { seed, seedApi } from '../demo/seed/seed.mjs';
 import { remember, running } from './lib/running.mjs';
 import { buildDir, demoPorts, root, startSystem } from './lib/system.mjs';
 
-const dir = join(root, 'var', 'demo');
-const note = join(root, 'var', 'demo.json');
+// --home is where data and the note for `./dev stop` are kept; tests give their own.
+const { values } = parseArgs({ options: { home: { type: 'string', default: join(root, 'var') } } });
+const dir = resolve(values.home, 'demo');
+const note = resolve(values.home, 'demo.json');
 
 function onStep(name, ms, detail) {
     console.log(`  ${name.padEnd(18)} ${(ms / 1000).toFixed(2).padStart(6)} s  ${detail}`);

@@ -1,11 +1,13 @@
 // `./dev stop`: ends the demo that was started from this folder, and nothing else.
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 
 import { sleep } from './lib/process.mjs';
 import { running } from './lib/running.mjs';
 import { root } from './lib/system.mjs';
 
-const file = join(root, 'var', 'demo.json');
+const { values } = parseArgs({ options: { home: { type: 'string', default: join(root, 'var') } } });
+const file = resolve(values.home, 'demo.json');
 const demo = running(file);
 if (!demo) {
     console.log('no demo is running from this folder');

@@ -32,6 +32,7 @@ function lines(path) {
 const sum = { passed: 0, failed: 0, skipped: 0 };
 for (const line of lines(log)) {
     const test = JSON.parse(line);
+    const name = test.name.split(' / ').pop();
     const output = `${test.stdout ?? ''}\n${test.stderr ?? ''}`;
     const count = (re) => (output.match(re) ?? []).length;
     const skipped = count(/^ok .*# SKIP/gm);
@@ -42,7 +43,7 @@ for (const line of lines(log)) {
     sum.skipped += skipped;
     sum.passed += good ? passed || 1 : passed;
     sum.failed += good ? failed : failed || 1;
-    console.log(`   ${good ? 'ok  ' : 'FAIL'} ${test.name} (${passed + failed} tests, ${test.duration.toFixed(1)} s)`);
+    console.log(`   ${good ? 'ok  ' : 'FAIL'} ${name} (${passed + failed} tests, ${test.duration.toFixed(1)} s)`);
     if (!good) console.log(output.split('\n').slice(-60).join('\n'));
 }
 if (sum.passed + sum.failed === 0) sum.failed = 1;

@@ -63,7 +63,7 @@ async function allGone(processes) {
 test('the first start says where to go and who may sign in; Ctrl-C ends all of it', async () => {
     const run = await startDemo();
     const url = run.output().match(/NexaCore runs at +(\S+)/)[1];
-    assert.equal((await fetch(`${url}/healthz`)).status, 200);
+    assert.equal((await fetch(`${url}/api/v1/me`)).status, 401);
     for (const login of ['admissions', 'admin', 'doctor', 'corporate']) assert.match(run.output(), new RegExp(`demo-${login}`));
     assert.ok(run.processes.length >= 6, 'postgres, redis, serve, two work');
     run.demo.kill('SIGINT');

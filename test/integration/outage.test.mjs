@@ -12,7 +12,7 @@ let world;
 before(async () => (world = await startWorld({ workers: 1 })));
 after(() => world?.stop());
 
-const served = () => until(async () => (await fetch(`${world.url}/readyz`)).ok, 'ready again', { seconds: 30 });
+const served = () => until(async () => (await fetch(`${world.system.metricsUrl}/readyz`)).ok, 'ready again', { seconds: 30 });
 
 async function unavailable(call) {
     const from = Date.now();
@@ -27,8 +27,8 @@ test('without PostgreSQL requests are 503 at once, and go on when it is back', a
     await world.pg.stop();
     await unavailable(world.as('admin').get(`/api/v1/patients/${patient.id}`));
     await unavailable(world.as('admissions').post('/api/v1/patients', { fullName: 'Prueba Corte' }));
-    assert.equal((await fetch(`${world.url}/healthz`)).status, 200);
-    assert.equal((await fetch(`${world.url}/readyz`)).status, 503);
+    assert.equal((await fetch(`${world.system.metricsUrl}/healthz`)).status, 200);
+    assert.equal((await fetch(`${world.system.metricsUrl}/readyz`)).status, 503);
     await world.system.startPg();
     await served();
     assert.equal((await world.as('admin').get(`/api/v1/patients/${patient.id}`)).status, 200);

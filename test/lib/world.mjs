@@ -129,5 +129,6 @@ export async function startWorld({ dir, seed: seeded = true, ...options } = {}) 
     fs.chmodSync(home, 0o711);
     const build = options.build ?? resolve(root, process.env.NEXACORE_BUILD ?? 'build-test');
     const hooks = seeded ? { seed, seedApi } : {};
-    return new World(await startSystem({ dir: home, ...hooks, ...options, build }));
+    const env = { NEXACORE_REVIEW_SAMPLE: '0', ...options.env }; // no review by chance
+    return new World(await startSystem({ dir: home, ...hooks, ...options, env, build }));
 }

@@ -44,6 +44,7 @@ async function masterKey(dir, binary) {
 // The environment of serve and work; `more` overrides.
 function settings(system, more) {
     const { dir, fakes, issuer } = system;
+    const web = join(root, 'web', 'dist');
     return {
         NEXACORE_DATABASE_URL: system.pg.url('nexacore_app'),
         NEXACORE_REDIS_URL: system.redis.url,
@@ -59,10 +60,11 @@ function settings(system, more) {
         NEXACORE_TWILIO_FROM: '+15005550006',
         NEXACORE_TWILIO_BASE_URL: `${fakes.url}/twilio`,
         NEXACORE_SQUARE_BASE_URL: `${fakes.url}/square`,
-        NEXACORE_SQUARE_WEBHOOK_KEY: fakes.config.squareSigKey,
+        NEXACORE_SQUARE_SIGNATURE_KEY: fakes.config.squareSigKey,
         NEXACORE_PUBLIC_URL: system.url,
-        NEXACORE_WEB_DIR: join(root, 'web', 'dist'),
         NEXACORE_WORK_CONCURRENCY: '1',
+        NEXACORE_STATE_DIR: join(dir, 'state'), // one for the machine: work moves serve's journal
+        ...(fs.existsSync(web) ? { NEXACORE_WEB_DIR: web } : {}),
         ...more,
     };
 }
@@ -91,7 +93,8 @@ export class System {
         this.fresh = !fs.existsSync(this.seededFile);
         if (this.fresh) removeDir(this.dir); // what a broken start left half-made
         fs.mkdirSync(this.logs, { recursive: true });
-        fs.mkdirSync(join(this.dir, 'store'), { recursive: true, mode: 0o700 });
+        for (const name of ['store', 'state'])
+            fs.mkdirSync(join(this.dir, name), { recursive: true, mode: 0o700 });
     }
 
     // Accounts of the issuer: written by the seed, read at each sign-in.
@@ -171,26 +174,23 @@ export class System {
             ...this.env,
             NEXACORE_LISTEN: `127.0.0.1:${this.servePort}`,
             NEXACORE_METRICS_LISTEN: `127.0.0.1:${metrics}`,
-            NEXACORE_STATE_DIR: join(this.dir, 'state', 'serve'),
             ...more,
         };
-        fs.mkdirSync(env.NEXACORE_STATE_DIR, { recursive: true, mode: 0o700 });
         this.metricsUrl = `http://127.0.0.1:${metrics}`;
         this.serve = startPart('serve', this.binary, ['serve'], { env, log: join(this.logs, 'serve.log') });
-        await this.serve.ready(async () => (await fetch(`${this.url}/readyz`)).ok, 30);
+        await this.serve.ready(async () => (await fetch(`${this.metricsUrl}/readyz`)).ok, 30);
         return this.serve;
     }
 
-    // Worker `number` counts from 1; each keeps its own state folder.
+    // Worker `number` counts from 1. One that was killed is started again under its number.
     async startWork(number, more = {}) {
-        const state = join(this.dir, 'state', `work${number}`);
-        fs.mkdirSync(state, { recursive: true, mode: 0o700 });
-        const env = { ...this.env, NEXACORE_STATE_DIR: state, ...more };
-        delete env.NEXACORE_LISTEN;
         const log = join(this.logs, `work${number}.log`);
+        const started = () => (fs.existsSync(log) ? fs.readFileSync(log, 'utf8') : '').split('working ').length;
+        const before = started();
+        const env = { ...this.env, ...more };
         const work = startPart(`work ${number}`, this.binary, ['work'], { env, log });
         this.works[number - 1] = work;
-        await work.ready(() => /ready/.test(work.logText()), 30);
+        await work.ready(() => started() > before, 30);
         return work;
     }
 

@@ -352,9 +352,10 @@ static struct problem *framing_parse(struct arena *arena, struct http_head *head
     if (head->http10)
         return bad(arena, "HTTP/1.0 has no Transfer-Encoding");
     if (!str_eq_nocase(coding, STR("chunked"))) {
-        size_t tail = sizeof(",chunked") - 1;
-        bool final = coding.n > tail &&
-                     str_eq_nocase((struct str){coding.p + coding.n - 7, 7}, STR("chunked"));
+        const char *comma = memrchr(coding.p, ',', coding.n);
+        size_t skip = comma ? (size_t)(comma - coding.p) + 1 : coding.n;
+        struct str last = trim_blanks((struct str){coding.p + skip, coding.n - skip});
+        bool final = str_eq_nocase(last, STR("chunked"));
         return problem_new(arena, final ? PROBLEM_NOT_IMPLEMENTED : PROBLEM_BAD_REQUEST,
                            "the only transfer coding is chunked");
     }

@@ -184,12 +184,12 @@ struct answer client_read(int fd, bool no_body)
     return read_from(fd, BUF_MAX(1 << 28), no_body);
 }
 
-struct answer client_read_next(int fd, struct answer *previous)
+struct answer client_read_next(int fd, struct answer *previous, bool no_body)
 {
     struct buf rest = previous->rest;
     previous->rest = (struct buf){0};
     answer_free(previous);
-    return read_from(fd, rest, false);
+    return read_from(fd, rest, no_body);
 }
 
 void answer_free(struct answer *a)

@@ -41,7 +41,7 @@ struct answer {
 /* Reads one response; `no_body` after HEAD. The caller frees. */
 struct answer client_read(int fd, bool no_body);
 /* The same, with bytes of an earlier answer's `rest` first. */
-struct answer client_read_next(int fd, struct answer *previous);
+struct answer client_read_next(int fd, struct answer *previous, bool no_body);
 void answer_free(struct answer *a);
 bool answer_has(const struct answer *a, const char *header_line);
 /* One request on a fresh connection. */

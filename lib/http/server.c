@@ -3,6 +3,7 @@
  * The rule not to break: everything here runs on the loop thread. Memory of the server goes when
  * its last handle, taken-over socket and spool write are gone (`refs`). */
 #include <arpa/inet.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -263,6 +264,7 @@ static struct problem *listener_bind(struct http_server *server)
 struct problem *http_server_new(uv_loop_t *loop, const struct http_config *config,
                                 struct http_server **ret)
 {
+    signal(SIGPIPE, SIG_IGN); /* a client that left is an error of the write, not the end of us */
     struct arena *arena = arena_new(256 << 20);
     struct http_server *server = arena_make(arena, struct http_server);
     server->arena = arena;

@@ -4,7 +4,8 @@
 // socket in its own folder only, and it dies with the process that started it.
 //
 //   import { startPostgres } from '../tools/pg_dev.mjs';
-//   const pg = await startPostgres({ dir: '/tmp/x/pg', port: 0 });   // 0: a free port
+//   const pg = await startPostgres({ dir: 'var/postgres', port: 5433 }); // port 0, absent: a free one
+//   const pg = await startPostgres();   // a temporary folder, which stop() removes: for tests
 //   await pg.createDatabase('nexacore');           // owned by nexacore_owner; false if it was there
 //   await pg.migrate('nexacore', { binary: 'build/nexacore' });      // or without: reads the SQL
 //   pg.url('nexacore_app')                         // postgres://nexacore_app:...@127.0.0.1:port/nexacore
@@ -24,6 +25,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
 import { createServer } from 'node:net';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
@@ -83,10 +85,19 @@ function nativeFolder() {
     return copy;
 }
 
+// A folder of mkdtemp is closed to others; passing through it is all that `nobody` needs.
+function openTemporary(path) {
+    const top = fs.realpathSync(tmpdir());
+    for (let at = path; at.startsWith(`${top}/`); at = dirname(at)) {
+        fs.chmodSync(at, (fs.statSync(at).mode & 0o777) | 0o011);
+    }
+}
+
 // Makes the folder that holds data/, the socket and passwords.json.
 function placeFolder(wanted) {
-    const dir = resolve(wanted);
+    const dir = resolve(wanted ?? fs.mkdtempSync(join(tmpdir(), 'nexacore-pg-')));
     fs.mkdirSync(dirname(dir), { recursive: true });
+    if (asRoot()) openTemporary(fs.realpathSync(dirname(dir)));
     if (asRoot() && !reachableByNobody(dirname(dir)) && !fs.existsSync(dir)) {
         const name = createHash('sha256').update(dir).digest('hex').slice(0, 16);
         const far = `/var/tmp/nexacore-pg-${name}`;
@@ -94,7 +105,8 @@ function placeFolder(wanted) {
         fs.rmSync(dir, { force: true });
         fs.symlinkSync(far, dir);
     }
-    fs.mkdirSync(dir, { recursive: true, mode: 0o711 });
+    fs.mkdirSync(dir, { recursive: true });
+    fs.chmodSync(dir, 0o711);
     return fs.realpathSync(dir);
 }
 
@@ -221,7 +233,7 @@ export async function migrateWithoutBinary(url, folder = join(ROOT, 'db', 'migra
     }
 }
 
-export async function startPostgres({ dir, port = 0, settings = {} }) {
+export async function startPostgres({ dir, port = 0, settings = {} } = {}) {
     const native = nativeFolder();
     const home = placeFolder(dir);
     const stateFile = join(home, 'passwords.json');
@@ -271,6 +283,7 @@ export async function startPostgres({ dir, port = 0, settings = {} }) {
             const gone = new Promise((done) => child.once('exit', done));
             child.kill('SIGINT'); // fast shutdown: rolls back what is open, then a checkpoint
             await gone;
+            if (!dir) fs.rmSync(home, { recursive: true, force: true });
         },
     };
     return api;

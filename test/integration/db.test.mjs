@@ -5,8 +5,7 @@
 // transaction of its own, connected as that role, and is rolled back.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -19,16 +18,11 @@ const sqlTests = join(root, 'db/tests');
 const newest = readdirSync(join(root, 'db/migrations')).filter((f) => f.endsWith('.sql')).length;
 
 let server;
-let folder;
 
 before(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'nexacore-db-'));
-    server = await startPostgres({ dir: join(folder, 'pg') });
+    server = await startPostgres();
 });
-after(async () => {
-    await server?.stop();
-    if (folder) rmSync(folder, { recursive: true, force: true });
-});
+after(() => server?.stop());
 
 // ---- helpers ------------------------------------------------------------------------------------
 function sentences(file) {
@@ -236,7 +230,7 @@ describe('migrate', () => {
     });
 
     test('a role with CREATEROLE that owns the database can do the first run of a cluster', async () => {
-        const other = await startPostgres({ dir: join(folder, 'pg2') });
+        const other = await startPostgres();
         try {
             const url = `postgres://installer:i@127.0.0.1:${other.port}/first`;
             for (const sql of ['DROP ROLE nexacore_owner', 'DROP ROLE nexacore_app', 'DROP ROLE nexacore_audit_reader',

@@ -124,20 +124,29 @@ export class System {
         return freePort(this.options.ports?.[name] ?? 0);
     }
 
+    // Both keep folder and port, so that a test can stop one and start it again.
+    async startPg(port = this.pg?.port) {
+        this.pg = await startPostgres({ dir: join(this.dir, 'pg'), port });
+        return this.pg;
+    }
+
+    async startRedis(port = this.redis?.port) {
+        this.redis = await startRedis({ dir: join(this.dir, 'redis'), port });
+        return this.redis;
+    }
+
     async startBackends() {
-        const { dir } = this;
         this.servePort = await this.port('serve');
         this.url = `http://127.0.0.1:${this.servePort}`;
-        this.pg = await this.step('PostgreSQL 16', async () => {
-            const pg = await startPostgres({ dir: join(dir, 'pg'), port: await this.port('postgres') });
-            this.keep('PostgreSQL', () => pg.stop());
-            await pg.createDatabase('nexacore');
-            return pg;
+        await this.step('PostgreSQL 16', async () => {
+            await this.startPg(await this.port('postgres'));
+            this.keep('PostgreSQL', () => this.pg.stop());
+            await this.pg.createDatabase('nexacore');
         });
-        this.redis = await this.step('Redis', async () => {
-            const redis = await startRedis({ dir: join(dir, 'redis'), port: await this.port('redis') });
-            this.keep('Redis', () => redis.stop());
-            return redis;
+        await this.step('Redis', async () => {
+            await this.startRedis(await this.port('redis'));
+            this.keep('Redis', () => this.redis.stop());
+            return this.redis;
         });
         this.fakes = await this.step('provider fakes', async () => {
             const fakes = await startFakes({ port: await this.port('fakes') });

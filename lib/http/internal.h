@@ -130,7 +130,7 @@ struct http_server {
     unsigned arena_count;
     struct buf scratch; /* where response heads are written before they are sent */
     char *read_buffer;  /* READ_SIZE bytes shared by all sockets: consumed before the next read */
-    time_t date_at;
+    time_t date_at, shed_logged_at;
     char date[32];
     struct {
         _Atomic uint64_t requests, responses[6], shed, bytes_in, bytes_out, connections;
@@ -181,6 +181,8 @@ void http_send_piece(struct http_connection *conn);
 /* ---- response.c */
 /* Turns `p` into the response: body, status, Retry-After, WWW-Authenticate. */
 void http_response_problem(struct http_request *rq, struct http_response *rs, struct problem *p);
+/* One line in the log: the outermost caller's duty. */
+void http_problem_log(const struct problem *p);
 /* Status line and headers, ready to send. `body_len` SIZE_MAX: no Content-Length. */
 void http_response_head(const struct http_exchange *ex, const char *date, size_t body_len,
                         bool close, struct buf *out);

@@ -41,8 +41,10 @@ static void answer(struct http_exchange *ex, struct problem *p)
     }
     if (!p && ex->rs.body.overflowed)
         p = problem_new(ex->rq.arena, PROBLEM_INTERNAL, "the answer is too large");
-    if (p)
+    if (p) {
+        http_problem_log(p);
         http_response_problem(&ex->rq, &ex->rs, p);
+    }
     ex->answered = true;
 }
 

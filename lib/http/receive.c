@@ -3,6 +3,7 @@
  * The rule not to break: whatever can be refused by the head alone is refused before a byte of the
  * body is read, and a connection whose body was not read to its end is closed. */
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "http/internal.h"
 
 enum { BODY_DEFAULT_MAX = 64 * 1024 };
@@ -45,10 +46,20 @@ void http_receive_broken(struct http_connection *conn, enum problem_kind kind, c
 
 /* ---- dispatch -------------------------------------------------------------------------------- */
 
+/* Overload must not flood the log too: one line a second, the counter has the rest. */
 static void shed(struct http_connection *conn, const char *what)
 {
-    atomic_fetch_add_explicit(&conn->server->stats.shed, 1, memory_order_relaxed);
-    refuse(conn, problem_new(conn->ex->rq.arena, PROBLEM_UNAVAILABLE, "%s", what));
+    struct http_server *server = conn->server;
+    struct http_exchange *ex = conn->ex;
+    atomic_fetch_add_explicit(&server->stats.shed, 1, memory_order_relaxed);
+    time_t now = time(NULL);
+    if (now != server->shed_logged_at)
+        log_warn("turning requests away: %s", what);
+    server->shed_logged_at = now;
+    ex->rs.close = ex->rs.close || !body_complete(conn);
+    http_response_problem(&ex->rq, &ex->rs,
+                          problem_new(ex->rq.arena, PROBLEM_UNAVAILABLE, "%s", what));
+    http_send_response(conn);
 }
 
 static void lane_add(struct http_connection *conn, enum conn_state state, enum http_job job)

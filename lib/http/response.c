@@ -115,11 +115,16 @@ void http_response_problem(struct http_request *rq, struct http_response *rs, st
         http_header_set(rs, "WWW-Authenticate", "Bearer");
     if (rs->status == 503 || rs->status == 429 || p->retry_after_s > 0)
         http_header_set(rs, "Retry-After", "%u", p->retry_after_s ? p->retry_after_s : 1);
-    if (rs->status >= 500)
-        log_warn("%d %s: %s%s%s", rs->status, problem_slug(p->kind), p->detail,
+}
+
+void http_problem_log(const struct problem *p)
+{
+    int status = problem_status(p->kind);
+    if (status >= 500)
+        log_warn("%d %s: %s%s%s", status, problem_slug(p->kind), p->detail,
                  p->cause[0] ? ": " : "", p->cause);
     else
-        log_debug("%d %s: %s", rs->status, problem_slug(p->kind), p->detail);
+        log_debug("%d %s: %s", status, problem_slug(p->kind), p->detail);
 }
 
 /* ---- the head -------------------------------------------------------------------------------- */

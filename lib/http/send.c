@@ -2,9 +2,7 @@
  *
  * The rule not to break: what is being written stays alive until the write's callback; the exchange
  * is freed only after it. */
-#include <stdio.h>
-
-#include "base/cleanup.h"
+#include "base/log.h"
 #include "http/internal.h"
 
 enum { BUFS_MAX = 3 };
@@ -103,6 +101,9 @@ void http_send_response(struct http_connection *conn)
 
 void http_send_problem(struct http_connection *conn, struct problem *p)
 {
+    log_request_set(conn->ex->rq.id);
+    http_problem_log(p);
+    log_request_set(NULL);
     http_response_problem(&conn->ex->rq, &conn->ex->rs, p);
     http_send_response(conn);
 }

@@ -10,27 +10,39 @@
 /* How far each kind reaches, in tokens between trigger and mention; 0: it has no reach. */
 static const uint8_t reach[TRIGGER__COUNT] = {
     [TRIGGER_NEG_PRE] = 25,  [TRIGGER_NEG_POST] = 8,  [TRIGGER_POSS_PRE] = 12,
-    [TRIGGER_POSS_POST] = 6, [TRIGGER_HYPO_PRE] = 12, [TRIGGER_HIST_PRE] = 12,
-    [TRIGGER_HIST_POST] = 8, [TRIGGER_EXP_PRE] = 20,
+    [TRIGGER_POSS_POST] = 6, [TRIGGER_HYPO_PRE] = 40, [TRIGGER_HIST_PRE] = 40,
+    [TRIGGER_HIST_NEAR] = 6, [TRIGGER_HIST_POST] = 3, [TRIGGER_EXP_PRE] = 20,
 };
 
 static bool is_post(uint16_t kind)
 {
-    return kind == TRIGGER_NEG_POST || kind == TRIGGER_POSS_POST || kind == TRIGGER_HIST_POST;
+    return kind == TRIGGER_NEG_POST || kind == TRIGGER_POSS_POST || kind == TRIGGER_HIST_POST ||
+           kind == TRIGGER_ANSWER;
 }
 
-/* True when `a` lies in a longer trigger: "no" in "no se descarta". */
-static bool is_shadowed(const struct matches *all, size_t a)
+struct span {
+    size_t from, to;
+};
+
+static bool is_negation(uint16_t kind)
+{
+    return kind == TRIGGER_NEG_PRE || kind == TRIGGER_NEG_POST;
+}
+
+/* True when `a` lies in a longer trigger ("no" in "no se descarta") that is none of the mention's
+ * own words ("no change" is nothing special before "change in vision"). */
+static bool is_shadowed(const struct matches *all, size_t a, struct span mention)
 {
     const struct match *m = &all->m[a];
-    for (size_t i = a; i-- > 0 && all->m[i].from + PATTERN_ELEMENTS >= m->from;) {
+    size_t i = a;
+    while (i > 0 && all->m[i - 1].from + PATTERN_ELEMENTS >= m->from)
+        i--;
+    for (; i < all->n && all->m[i].from <= m->from; i++) {
         const struct match *o = &all->m[i];
-        if (o->to >= m->to && o->words > m->words)
-            return true;
-    }
-    for (size_t i = a + 1; i < all->n && all->m[i].from < m->to; i++) {
-        const struct match *o = &all->m[i];
-        if (o->from <= m->from && o->to >= m->to && o->words > m->words)
+        bool in_mention = o->from < mention.to && o->to > mention.from;
+        if (is_negation(o->owner) && is_negation(m->owner))
+            continue;
+        if (o->to >= m->to && o->words > m->words && !in_mention)
             return true;
     }
     return false;
@@ -39,19 +51,9 @@ static bool is_shadowed(const struct matches *all, size_t a)
 void contexts_read(struct arena *arena, const struct triage_rules *rules, unsigned langs,
                    const struct tokens *tokens, struct contexts *ret)
 {
-    struct matches all;
-    pattern_set_find(arena, &rules->triggers, langs, tokens, &all);
     ret->tokens = tokens;
-    ret->triggers = (struct matches){.m = arena_array(arena, all.n + 1, sizeof(*all.m))};
-    for (size_t i = 0; i < all.n; i++) {
-        if (!is_shadowed(&all, i))
-            ret->triggers.m[ret->triggers.n++] = all.m[i];
-    }
+    pattern_set_find(arena, &rules->triggers, langs, tokens, &ret->triggers);
 }
-
-struct span {
-    size_t from, to;
-};
 
 /* The sentence around the mention, REACH_MAX tokens at most on either side. */
 static struct span sentence_of(const struct tokens *t, size_t from, size_t to)
@@ -78,63 +80,81 @@ static size_t first_trigger(const struct matches *m, size_t from)
     return lo;
 }
 
-/* True when a trigger of `kind` starts in [from, to). */
-static bool kind_between(const struct contexts *c, uint16_t kind, size_t from, size_t to)
+/* True when a terminating word stands in [from, to). "with" and "has" do not end an "if". */
+static bool is_ended(const struct contexts *c, uint16_t kind, size_t from, size_t to,
+                     struct span mention)
 {
     const struct matches *m = &c->triggers;
     for (size_t i = first_trigger(m, from); i < m->n && m->m[i].from < to; i++) {
-        if (m->m[i].owner == kind && m->m[i].to <= to)
+        bool ends = m->m[i].owner == TRIGGER_TERM ||
+                    (m->m[i].owner == TRIGGER_TERM_WEAK && kind != TRIGGER_HYPO_PRE);
+        if (ends && m->m[i].to <= to && !is_shadowed(m, i, mention))
             return true;
     }
     return false;
 }
 
-static bool also_kind(const struct contexts *c, const struct match *at, uint16_t kind)
+/* True when a token in (from, to] follows a colon: another label begins between. */
+static bool has_label(const struct tokens *t, size_t from, size_t to)
 {
-    const struct matches *m = &c->triggers;
-    for (size_t i = first_trigger(m, at->from); i < m->n && m->m[i].from == at->from; i++) {
-        if (m->m[i].owner == kind && m->m[i].to == at->to)
+    for (size_t i = from + 1; i <= to && i < t->n; i++) {
+        if (t->t[i].brk == BRK_COLON)
             return true;
     }
     return false;
 }
 
-static enum brk brk_after(const struct tokens *t, size_t to)
+/* True when a token of (from, to] stands after a break of this kind or a stronger one. */
+static bool has_brk(const struct tokens *t, size_t from, size_t to, enum brk brk)
 {
-    return to < t->n ? (enum brk)t->t[to].brk : BRK_SENTENCE;
+    for (size_t i = from; i <= to && i < t->n; i++) {
+        if ((enum brk)t->t[i].brk >= brk)
+            return true;
+    }
+    return false;
+}
+
+static enum brk brk_before(const struct tokens *t, size_t at)
+{
+    return at < t->n ? (enum brk)t->t[at].brk : BRK_SENTENCE;
 }
 
 /* "Chest pain: No" answers a label; such a no says nothing of what follows, above all when that is
  * a label itself ("Chest pain: No  Cough: Yes"). */
-static bool is_answer(const struct contexts *c, const struct match *m, size_t next_to)
+static bool is_answer(const struct tokens *t, const struct match *m, size_t next_to)
 {
-    const struct tokens *t = c->tokens;
     if (m->from == 0 || t->t[m->from].brk != BRK_COLON)
         return false;
-    enum brk after = brk_after(t, m->to);
-    return (after != BRK_NONE && after != BRK_COLON) || brk_after(t, next_to) == BRK_COLON;
+    enum brk after = brk_before(t, m->to);
+    return (after != BRK_NONE && after != BRK_COLON) || brk_before(t, next_to) == BRK_COLON;
 }
 
-static bool pre_reaches(const struct contexts *c, const struct match *m, size_t from, size_t to)
+static bool pre_reaches(const struct contexts *c, const struct match *m, struct span mention)
 {
-    size_t distance = from - m->to;
-    if (distance > reach[m->owner] || kind_between(c, TRIGGER_TERM, m->to, from))
+    const struct tokens *t = c->tokens;
+    bool heading = brk_before(t, m->to) == BRK_COLON && mention.from > m->to;
+    if (has_label(t, m->to, mention.from))
         return false;
-    if (m->owner == TRIGGER_NEG_PRE && is_answer(c, m, to))
+    if (m->owner == TRIGGER_NEG_PRE && is_answer(t, m, mention.to))
         return false;
-    return true;
-}
-
-static bool post_reaches(const struct contexts *c, const struct match *m, size_t to)
-{
-    size_t distance = m->from - to;
-    if (distance > reach[m->owner] || kind_between(c, TRIGGER_TERM, to, m->from))
+    if (m->owner == TRIGGER_HIST_NEAR && has_brk(t, m->to, mention.from, BRK_COMMA))
         return false;
-    if (m->owner != TRIGGER_NEG_POST || !also_kind(c, m, TRIGGER_NEG_PRE))
+    if (heading && m->owner != TRIGGER_NEG_PRE)
         return true;
-    /* "no" stands for both: it belongs to the mention before it only as an answer */
-    enum brk before = (enum brk)c->tokens->t[m->from].brk;
-    return distance == 0 && (before == BRK_COLON || brk_after(c->tokens, m->to) >= BRK_COMMA);
+    return mention.from - m->to <= reach[m->owner] &&
+           !is_ended(c, m->owner, m->to, mention.from, mention);
+}
+
+static bool post_reaches(const struct contexts *c, const struct match *m, struct span mention)
+{
+    const struct tokens *t = c->tokens;
+    size_t distance = m->from - mention.to;
+    if (m->owner == TRIGGER_ANSWER)
+        return distance == 0 &&
+               (brk_before(t, m->from) == BRK_COLON || brk_before(t, m->to) >= BRK_COMMA);
+    if (m->from > mention.to && has_label(t, mention.to - 1, m->from - 1))
+        return false;
+    return distance <= reach[m->owner] && !is_ended(c, m->owner, mention.to, m->from, mention);
 }
 
 /* "[ ] fever", "fever (-)", "fever: [x] no" and ticks. True when a mark decides. */
@@ -155,17 +175,30 @@ static bool mark_says(const struct tokens *t, size_t from, size_t to, enum triag
     return true;
 }
 
-static enum triage_assertion verdict(const bool *found)
+/* "no chest pain that is clear": a doubt glued to the mention weakens its denial. */
+static bool is_doubted(const struct contexts *c, struct span mention)
+{
+    const struct matches *all = &c->triggers;
+    for (size_t i = first_trigger(all, mention.to); i < all->n; i++) {
+        if (all->m[i].from > mention.to)
+            break;
+        if (all->m[i].owner == TRIGGER_POSS_POST && brk_before(c->tokens, mention.to) == BRK_NONE)
+            return true;
+    }
+    return false;
+}
+
+static enum triage_assertion verdict(const bool *found, bool doubted)
 {
     if (found[TRIGGER_EXP_PRE])
         return TRIAGE_OTHER;
-    if (found[TRIGGER_NEG_PRE] || found[TRIGGER_NEG_POST])
-        return TRIAGE_NEGATED;
+    if (found[TRIGGER_NEG_PRE] || found[TRIGGER_NEG_POST] || found[TRIGGER_ANSWER])
+        return doubted ? TRIAGE_POSSIBLE : TRIAGE_NEGATED;
     if (found[TRIGGER_HYPO_PRE])
         return TRIAGE_HYPOTHETICAL;
     if (found[TRIGGER_POSS_PRE] || found[TRIGGER_POSS_POST])
         return TRIAGE_POSSIBLE;
-    if (found[TRIGGER_HIST_PRE] || found[TRIGGER_HIST_POST])
+    if (found[TRIGGER_HIST_PRE] || found[TRIGGER_HIST_NEAR] || found[TRIGGER_HIST_POST])
         return TRIAGE_HISTORICAL;
     return TRIAGE_AFFIRMED;
 }
@@ -175,39 +208,51 @@ enum triage_assertion contexts_of(const struct contexts *c, size_t from, size_t 
     enum triage_assertion marked;
     if (mark_says(c->tokens, from, to, &marked))
         return marked;
-    struct span s = sentence_of(c->tokens, from, to);
+    struct span s = sentence_of(c->tokens, from, to), mention = {from, to};
+    const struct matches *all = &c->triggers;
     bool found[TRIGGER__COUNT] = {0};
-    for (size_t i = first_trigger(&c->triggers, s.from); i < c->triggers.n; i++) {
-        const struct match *m = &c->triggers.m[i];
-        if (m->from >= s.to)
-            break;
+    for (size_t i = first_trigger(all, s.from); i < all->n && all->m[i].from < s.to; i++) {
+        const struct match *m = &all->m[i];
         bool before = m->to <= from && !is_post(m->owner);
         bool after = m->from >= to && is_post(m->owner);
-        if ((before && pre_reaches(c, m, from, to)) || (after && post_reaches(c, m, to)))
-            found[m->owner] = true;
+        if (found[m->owner] || (!before && !after) || is_shadowed(all, i, mention))
+            continue;
+        found[m->owner] = before ? pre_reaches(c, m, mention) : post_reaches(c, m, mention);
     }
-    return verdict(found);
+    if (to > 0 && c->tokens->t[to - 1].question)
+        found[TRIGGER_POSS_POST] = true;
+    return verdict(found, is_doubted(c, mention));
 }
 
-/* The tokens of `phrase` within `sentence`, compared as normalised words. */
-static bool find_phrase(const struct tokens *phrase, const struct tokens *sentence,
-                        struct span *ret)
+/* True when the words of `phrase` stand at `at`; the last may have another word glued to it
+ * ("RESECTIONto"). */
+static bool phrase_at(const struct tokens *phrase, const struct tokens *text, size_t at)
 {
-    for (size_t at = 0; phrase->n > 0 && at + phrase->n <= sentence->n; at++) {
-        size_t i = 0;
-        while (i < phrase->n) {
-            const struct token *a = &phrase->t[i], *b = &sentence->t[at + i];
-            if (a->norm_len != b->norm_len ||
-                memcmp(phrase->norm + a->norm, sentence->norm + b->norm, a->norm_len) != 0)
-                break;
-            i++;
-        }
-        if (i == phrase->n) {
-            *ret = (struct span){at, at + phrase->n};
-            return true;
-        }
+    for (size_t i = 0; i < phrase->n; i++) {
+        const struct token *a = &phrase->t[i], *b = &text->t[at + i];
+        bool glued = i > 0 && i + 1 == phrase->n && b->norm_len > a->norm_len;
+        if ((a->norm_len != b->norm_len && !glued) ||
+            memcmp(phrase->norm + a->norm, text->norm + b->norm, a->norm_len) != 0)
+            return false;
     }
-    return false;
+    return true;
+}
+
+/* The first mention of `phrase` that is no heading ("Allergies: no known allergies"), or the
+ * heading when there is no other. */
+static void find_phrase(const struct tokens *phrase, const struct tokens *text, struct span *ret)
+{
+    bool found = false;
+    for (size_t at = 0; phrase->n > 0 && at + phrase->n <= text->n; at++) {
+        if (!phrase_at(phrase, text, at))
+            continue;
+        bool heading = brk_before(text, at + phrase->n) == BRK_COLON;
+        if (!found || !heading)
+            *ret = (struct span){at, at + phrase->n};
+        found = true;
+        if (!heading)
+            return;
+    }
 }
 
 static unsigned langs_of(struct str lang)

@@ -63,6 +63,11 @@ const char *pattern_compile(struct symbols *s, struct str phrase, int gap_min, i
         struct str raw = str_cut(&phrase, ' ');
         if (raw.n == 0)
             continue;
+        if (str_eq(raw, STR("#year")) && ret->count > 0 && ret->count < PATTERN_ELEMENTS) {
+            ret->e[ret->count++] = (struct element){.kind = ELEMENT_WORD, .symbol = SYMBOL_YEAR};
+            ret->words++;
+            continue;
+        }
         if (!str_eq(raw, STR("_"))) {
             const char *wrong = word_add(s, raw, ret);
             if (wrong != NULL)

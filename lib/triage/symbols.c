@@ -121,6 +121,11 @@ static uint16_t typo_find(const struct symbols *s, struct str word)
     return id;
 }
 
+static bool is_year(struct str word)
+{
+    return word.n == 4 && (str_starts(word, STR("19")) || str_starts(word, STR("20")));
+}
+
 void tokens_look_up(const struct symbols *s, struct tokens *tokens)
 {
     struct symbols *read_only = (struct symbols *)s; /* nothing is added below */
@@ -130,6 +135,8 @@ void tokens_look_up(const struct symbols *s, struct tokens *tokens)
             continue;
         struct str word = {tokens->norm + t->norm, t->norm_len};
         t->word = symbol_get(read_only, word, false, false);
+        if (t->word == SYMBOL_NONE && t->number && is_year(word))
+            t->word = SYMBOL_YEAR;
         size_t n = 0, most = word.n < s->prefix_max ? word.n : s->prefix_max;
         for (size_t len = 2; len <= most && n < TOKEN_PREFIXES; len++) {
             uint16_t id = symbol_get(read_only, (struct str){word.p, len}, true, false);

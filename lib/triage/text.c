@@ -143,9 +143,9 @@ static bool is_digit(char c)
 /* A stop ends a sentence before a blank, but not within "Dr. X", "e.g." or a number. */
 static bool stop_ends(struct reader *r, size_t at)
 {
-    static const struct str short_words[] = {STR("dr"),  STR("sr"),    STR("sra"), STR("mr"),
-                                             STR("mrs"), STR("ms"),    STR("st"),  STR("vs"),
-                                             STR("no"),  STR("aprox"), STR("c"),   STR("p")};
+    static const struct str short_words[] = {STR("dr"),  STR("sr"),   STR("sra"), STR("mr"),
+                                             STR("mrs"), STR("ms"),   STR("st"),  STR("vs"),
+                                             STR("no"),  STR("aprox")};
     if (!is_blank_or_end(r->text, at + 1))
         return false;
     if (at == 0 || r->out->n == 0 || r->open || is_digit(r->text.p[at - 1]))
@@ -169,8 +169,12 @@ static void punctuation(struct reader *r, size_t at)
         if (stop_ends(r, at))
             brk_raise(r, BRK_SENTENCE);
         break;
-    case ';':
     case '?':
+        if (r->out->n > 0)
+            r->out->t[r->out->n - 1].question = true;
+        brk_raise(r, BRK_SENTENCE);
+        break;
+    case ';':
     case '!':
         brk_raise(r, BRK_SENTENCE);
         break;
@@ -179,6 +183,13 @@ static void punctuation(struct reader *r, size_t at)
         break;
     case ',':
         brk_raise(r, BRK_COMMA);
+        break;
+    case ')': /* "1) fever 2) cough": each item stands for itself */
+        if (r->out->n > 0 && r->out->t[r->out->n - 1].number &&
+            r->out->t[r->out->n - 1].end == at &&
+            !(r->out->t[r->out->n - 1].start > 0 &&
+              r->text.p[r->out->t[r->out->n - 1].start - 1] == '('))
+            brk_raise(r, BRK_SENTENCE);
         break;
     case '\n':
         brk_raise(r, ++r->line_ends > 1 ? BRK_SENTENCE : BRK_LINE);

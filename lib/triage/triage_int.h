@@ -22,6 +22,7 @@ enum {
     SYMBOL_MINUS, /* (-) */
     SYMBOL_BOX_ON,
     SYMBOL_BOX_OFF,
+    SYMBOL_YEAR, /* a number from 1900 to 2099; "#year" in a phrase */
     SYMBOL_FIRST_WORD
 };
 
@@ -42,6 +43,7 @@ struct token {
     uint8_t brk; /* enum brk before this token */
     bool typo;   /* `word` was found with one letter wrong */
     bool number;
+    bool question;                     /* a question mark follows */
     uint16_t word;                     /* symbol of the word, SYMBOL_NONE when the rules lack it */
     uint16_t prefixes[TOKEN_PREFIXES]; /* symbols of "word*" that begin it; 0 ends */
 };
@@ -78,11 +80,14 @@ enum trigger_kind {
     TRIGGER_POSS_POST,
     TRIGGER_HYPO_PRE,
     TRIGGER_HIST_PRE,
+    TRIGGER_HIST_NEAR, /* "prior": the next words only, not past a comma */
     TRIGGER_HIST_POST,
     TRIGGER_HIST_PSEUDO,
     TRIGGER_EXP_PRE,
     TRIGGER_EXP_PSEUDO,
-    TRIGGER_TERM, /* ends the reach of what stands before it */
+    TRIGGER_ANSWER,    /* denies only as the answer to a label: "fever: no" */
+    TRIGGER_TERM,      /* ends the reach of what stands before it */
+    TRIGGER_TERM_WEAK, /* ends all but an "if" */
     TRIGGER__COUNT
 };
 

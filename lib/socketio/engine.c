@@ -258,11 +258,15 @@ void eio_end(struct eio_session *session, enum sio_reason reason)
 {
     if (session->state != EIO_STATE_OPEN)
         return;
-    if (session->ws || session->poll || !session->queue.first) {
+    if (session->ws || !session->queue.first) {
         eio_session_close(session, reason, "1");
         return;
     }
-    session->state = EIO_STATE_LINGERING; /* polling: the next GET fetches the last words */
+    /* Polling: the last words first, the close with the next GET, or the client would look at the
+     * close before it has looked at them. */
+    session->state = EIO_STATE_LINGERING;
+    if (session->poll)
+        eio_poll_flush(session, NULL);
     eio_due_set(session->eio, DUE_LINGER, &session->beat, clock_mono_us() + LINGER_US);
     session->pinged = false;
     session_told(session, reason);

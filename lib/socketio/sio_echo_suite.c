@@ -127,23 +127,43 @@ static void on_bytes(struct sio_socket *socket, const struct sio_event *event, v
             sio_emit(socket, answers[i].answer, STR("[]"));
 }
 
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* A form-encoded name or value as a JSON string. */
+static void decoded_add(struct buf *out, struct str text)
+{
+    CLEANUP(buf_free) struct buf plain = BUF_MAX(text.n + 1);
+    for (size_t i = 0; i < text.n; i++) {
+        int high = text.p[i] == '%' && i + 2 < text.n ? hex_value(text.p[i + 1]) : -1;
+        int low = high >= 0 ? hex_value(text.p[i + 2]) : -1;
+        buf_add_c(&plain, (char)(low >= 0 ? high * 16 + low : text.p[i] == '+' ? ' ' : text.p[i]));
+        i += low >= 0 ? 2 : 0;
+    }
+    sio_quote(out, buf_str(&plain));
+}
+
 /* What Node calls socket.handshake, as far as the tests look at it. */
-static void handshake_write(struct sio_socket *socket, struct buf *args)
+static void handshake_write(struct sio_socket *socket, struct str auth, struct buf *args)
 {
     buf_add_z(args, "[{\"headers\":{},\"query\":{");
     struct str query = sio_query(socket);
     for (bool first = true; query.n; first = false) {
-        struct str pair = str_cut(&query, '&');
-        struct str value = pair, name = str_cut(&value, '=');
+        struct str value = str_cut(&query, '&');
+        struct str name = str_cut(&value, '=');
         if (!first)
             buf_add_c(args, ',');
-        sio_quote(args, name);
+        decoded_add(args, name);
         buf_add_c(args, ':');
-        sio_quote(args, value);
+        decoded_add(args, value);
     }
     buf_add_z(args, "},\"auth\":");
-    struct buf *auth = sio_data(socket);
-    buf_add_str(args, auth ? buf_str(auth) : STR("{}"));
+    buf_add_str(args, auth);
     buf_add_z(args, "}]");
 }
 
@@ -151,15 +171,16 @@ static void on_get_handshake(struct sio_socket *socket, const struct sio_event *
 {
     (void)user;
     CLEANUP(buf_free) struct buf args = BUF_MAX(16384);
-    handshake_write(socket, &args);
+    handshake_write(socket, STR("{}"), &args);
     sio_answer(event->ack, buf_str(&args));
 }
 
-static void tell_handshake(struct sio_socket *socket, void *user)
+static void tell_handshake(struct sio_socket *socket, struct str auth, void *user)
 {
     (void)user;
-    CLEANUP(buf_free) struct buf args = BUF_MAX(16384);
-    handshake_write(socket, &args);
+    CLEANUP(buf_free) struct buf args = BUF_MAX(auth.n + 16384);
+    handshake_write(socket, auth, &args);
+    sio_accept(socket);
     sio_emit(socket, "handshake", buf_str(&args));
 }
 
@@ -207,7 +228,7 @@ struct problem *client_suite_contract(struct sio_server *server)
         {.name = "/timeout_socket"},
         {.name = "/valid"},
         {.name = "/asd"},
-        {.name = "/abc", .connected = tell_handshake},
+        {.name = "/abc", .connect = tell_handshake},
         {.name = "/no", .connect = refuse_all},
     };
     for (size_t i = 0; i < ARRAY_LEN(namespaces); i++)

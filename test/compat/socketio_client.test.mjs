@@ -1,0 +1,156 @@
+// The stock socket.io-client against the C server.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { connected, Echo, next, sleep, until } from './socketio_echo.mjs';
+
+let echo;
+before(async () => {
+    echo = await Echo.start('--kit', '--ping-interval', '1000', '--ping-timeout', '1000');
+});
+after(() => echo.stop());
+
+for (const transports of [['polling'], ['websocket'], ['polling', 'websocket']]) {
+    const name = transports.join(' then ');
+    test(`${name}: events, answers and bytes go both ways`, async () => {
+        const socket = await echo.connect({ transports });
+        assert.match(socket.id, /^[\w-]{20}$/);
+        const values = [1, 'ñandú ☃ 😀', null, true, { a: [1.5, { b: 'c' }] }, 'x'.repeat(70_000)];
+        const answer = next(socket, 'ev-back');
+        socket.emit('ev', ...values);
+        assert.deepEqual(await answer, values);
+        const acked = await new Promise((done) => socket.emit('echo', 'a', { b: 2 }, (...args) => done(args)));
+        assert.deepEqual(acked, ['a', { b: 2 }]);
+        const bytes = Buffer.from(Array.from({ length: 300 }, (_, i) => i & 255));
+        const back = next(socket, 'ev-back');
+        socket.emit('ev', bytes, { deep: [Buffer.from('z')] });
+        const [first, second] = await back;
+        assert.deepEqual(Buffer.from(first), bytes);
+        assert.equal(Buffer.from(second.deep[0]).toString(), 'z');
+        const blob = await new Promise((done) => socket.emit('echo', Buffer.from([1, 2, 3]), done));
+        assert.deepEqual([...Buffer.from(blob)], [1, 2, 3]);
+        socket.disconnect();
+    });
+}
+
+test('the connection upgrades to WebSocket while events flow, in order', async () => {
+    const socket = await echo.connect();
+    const got = [];
+    socket.on('ev-back', (i) => got.push(i));
+    for (let i = 0; i < 300; i++) {
+        socket.emit('ev', i);
+        if (i % 10 === 0) await sleep(1);
+    }
+    await until(() => got.length === 300, 'all echoes');
+    assert.deepEqual(got, Array.from({ length: 300 }, (_, i) => i));
+    await until(() => socket.io.engine.transport.name === 'websocket', 'the upgrade');
+    socket.disconnect();
+});
+
+test('the server asks and the client answers', async () => {
+    const socket = await echo.connect();
+    socket.on('q', (n, answer) => answer(n + 41, { ok: true }));
+    socket.emit('askme');
+    assert.deepEqual(await next(socket, 'q-ack'), [42, { ok: true }]);
+    socket.disconnect();
+});
+
+test('a question nobody answers ends after its time', async () => {
+    const socket = await echo.connect();
+    const started = Date.now();
+    socket.emit('askme');
+    assert.deepEqual(await next(socket, 'q-ack'), [{ timeout: true }]);
+    assert.ok(Date.now() - started >= 1990);
+    socket.disconnect();
+});
+
+test('a refused connection gets connect_error with its data, and may try again', async () => {
+    const socket = echo.client({ auth: { token: 'bad' } });
+    const error = await new Promise((done) => socket.once('connect_error', done));
+    assert.equal(error.message, 'not authorized');
+    assert.deepEqual(error.data, { code: 401 });
+    socket.auth = { token: 'good' };
+    socket.connect();
+    await connected(socket);
+    socket.disconnect();
+});
+
+test('an unknown namespace is refused, another one works on the same connection', async () => {
+    const main = await echo.connect();
+    const unknown = main.io.socket('/nothing-here');
+    const error = await new Promise((done) => unknown.once('connect_error', done));
+    assert.equal(error.message, 'Invalid namespace');
+    const doctor = main.io.socket('/doctor');
+    await connected(doctor);
+    assert.notEqual(doctor.id, main.id);
+    assert.equal(await new Promise((done) => doctor.emit('echo', 7, done)), 7);
+    doctor.disconnect();
+    assert.equal(await new Promise((done) => main.emit('echo', 8, done)), 8);
+    main.disconnect();
+});
+
+test('a broadcast reaches the room and nobody else', async () => {
+    const [a, b, other] = await Promise.all([
+        echo.connect({ auth: { clinic: 'alpha' } }),
+        echo.connect({ auth: { clinic: 'alpha' }, transports: ['polling'] }),
+        echo.connect({ auth: { clinic: 'beta' } }),
+    ]);
+    let wrong = 0;
+    other.on('news', () => wrong++);
+    const both = Promise.all([next(a, 'news'), next(b, 'news')]);
+    a.emit('bcast', { room: 'clinic:alpha', ev: 'news', data: { n: 1 } });
+    assert.deepEqual(await both, [[{ n: 1 }], [{ n: 1 }]]);
+    const own = next(b, 'direct');
+    a.emit('bcast', { room: b.id, ev: 'direct', data: 'you' }); // every socket is the room of its id
+    assert.deepEqual(await own, ['you']);
+    await sleep(50);
+    assert.equal(wrong, 0);
+    for (const s of [a, b, other]) s.disconnect();
+});
+
+test('the server disconnects: the client hears why', async () => {
+    for (const transports of [['websocket'], ['polling']]) {
+        const socket = await echo.connect({ transports });
+        const gone = next(socket, 'disconnect');
+        socket.emit('bye');
+        assert.equal((await gone)[0], 'io server disconnect');
+    }
+});
+
+test('a client without pongs is dropped after interval and timeout', async () => {
+    const before_ = (await echo.stats()).connections;
+    const socket = await echo.connect({ transports: ['websocket'] });
+    const engine = socket.io.engine;
+    engine._sendPacket = () => {}; // no more pongs
+    const started = Date.now();
+    const [reason] = await next(socket, 'disconnect', 6);
+    assert.ok(Date.now() - started > 1500, reason);
+    await until(async () => (await echo.stats()).connections <= before_ , 'the session gone');
+});
+
+test('a client that goes silently frees its session', async () => {
+    const socket = await echo.connect({ transports: ['polling'] });
+    socket.io.engine.close();
+    socket.disconnect();
+    await until(async () => (await echo.stats()).connections === 1, 'only the asking connection');
+});
+
+test('400 clients get every tick of a burst, in order', async () => {
+    const sockets = await Promise.all(
+        Array.from({ length: 400 }, (_, i) => echo.connect({ transports: i % 8 ? ['websocket'] : ['polling'] })),
+    );
+    const counts = sockets.map(() => 0);
+    let disorder = 0;
+    sockets.forEach((s, i) => {
+        let last = 0;
+        s.on('tick', ({ seq }) => {
+            if (last && seq !== last + 1) disorder++;
+            last = seq;
+            counts[i]++;
+        });
+    });
+    sockets[0].emit('go', { n: 100, size: 200, gap: 0 });
+    await until(() => counts.every((n) => n === 100), 'all ticks', { seconds: 60 });
+    assert.equal(disorder, 0);
+    for (const s of sockets) s.disconnect();
+});

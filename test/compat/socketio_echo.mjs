@@ -1,0 +1,99 @@
+// Starts build/sio_echo for the compatibility tests of lib/socketio.
+//
+// Rule: stop() fails when the server ended badly (a crash, a sanitizer report), so every test is
+// also a test of that.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import net from 'node:net';
+import os from 'node:os';
+import { join, resolve } from 'node:path';
+
+import { io } from 'socket.io-client';
+
+import { sleep, startPart, until } from '../../tools/lib/process.mjs';
+import { root } from '../../tools/lib/system.mjs';
+
+const build = resolve(root, process.env.NEXACORE_BUILD ?? 'build-test');
+
+export class Echo {
+    static async start(...flags) {
+        const echo = new Echo();
+        echo.dir = fs.mkdtempSync(join(os.tmpdir(), 'sio-echo-'));
+        echo.log = join(echo.dir, 'log');
+        const program = process.env.SIO_ECHO ?? join(build, 'sio_echo');
+        echo.part = startPart('sio_echo', program, ['--port', '0', ...flags], { log: echo.log });
+        await echo.part.ready(() => {
+            echo.port = Number(echo.part.logText().match(/\{"port":(\d+)\}/)?.[1]);
+            return echo.port > 0;
+        });
+        echo.url = `http://127.0.0.1:${echo.port}`;
+        echo.clients = [];
+        return echo;
+    }
+
+    // A stock client; not yet connected.
+    client(options = {}, nsp = '') {
+        const socket = io(this.url + nsp, { forceNew: true, reconnection: false, ...options });
+        this.clients.push(socket);
+        return socket;
+    }
+
+    async connect(options = {}, nsp = '') {
+        const socket = this.client(options, nsp);
+        await connected(socket);
+        return socket;
+    }
+
+    // The server's counters (--kit).
+    async stats() {
+        const socket = await this.connect({ transports: ['websocket'] });
+        const stats = await socket.timeout(5000).emitWithAck('stats');
+        socket.disconnect();
+        return stats;
+    }
+
+    async stop() {
+        for (const socket of this.clients) socket.disconnect();
+        const { code, signal } = await this.part.stop();
+        const log = this.part.logText();
+        fs.rmSync(this.dir, { recursive: true, force: true });
+        assert.equal(signal ?? code, 0, log);
+        assert.doesNotMatch(log, /Sanitizer|runtime error/);
+    }
+}
+
+export function connected(socket, seconds = 10) {
+    return new Promise((resolve_, reject) => {
+        if (socket.connected) return resolve_(socket);
+        const timer = setTimeout(() => reject(new Error('not connected in time')), seconds * 1000);
+        socket.once('connect', () => (clearTimeout(timer), resolve_(socket)));
+        socket.once('connect_error', (error) => (clearTimeout(timer), reject(error)));
+        return undefined;
+    });
+}
+
+// The arguments of the next event of that name.
+export function next(socket, event, seconds = 5) {
+    return new Promise((resolve_, reject) => {
+        const timer = setTimeout(() => reject(new Error(`no ${event} within ${seconds} s`)), seconds * 1000);
+        socket.once(event, (...args) => (clearTimeout(timer), resolve_(args)));
+    });
+}
+
+// A raw TCP conversation: sends bytes, gives back what came until `done` or the end.
+export function raw(port, bytes, { done = () => false, seconds = 3 } = {}) {
+    return new Promise((resolve_, reject) => {
+        const socket = net.connect(port, '127.0.0.1', () => socket.write(bytes));
+        let got = Buffer.alloc(0);
+        const end = (ended) => (clearTimeout(timer), socket.destroy(), resolve_({ got, text: got.toString('latin1'), ended }));
+        const timer = setTimeout(() => end(false), seconds * 1000);
+        socket.on('data', (d) => {
+            got = Buffer.concat([got, d]);
+            if (done(got.toString('latin1'))) end(false);
+        });
+        socket.on('close', () => end(true));
+        socket.on('error', (error) => (error.code === 'ECONNRESET' || error.code === 'EPIPE' ? end(true) : reject(error)));
+    });
+}
+
+export { sleep, until };

@@ -1,0 +1,54 @@
+/* Words that name things on a form: field labels, symptom labels, headings (private to lib/formread).
+ *
+ * A label starts a run of words (or follows another label's value); the same words inside a
+ * patient's sentence are no label. */
+#ifndef NEXACORE_FORMREAD_LABELS_H
+#define NEXACORE_FORMREAD_LABELS_H
+
+#include "formread/field.h"
+#include "formread/page.h"
+
+/* What a label stands for: a field, or one of these. */
+enum {
+    LABEL_SYMPTOM = 100, /* + index of the concept */
+    LABEL_STOP = 200,    /* headings and labels of things we do not read: they end values */
+    LABEL_YES,
+    LABEL_NO,
+    LABEL_CIRCLE,        /* "circle all that apply" */
+    LABEL_SYMPTOMS,      /* heading of the symptom list */
+    LABEL_OPTION,        /* "cash", "card" beside a box */
+};
+
+struct label {
+    int means;
+    struct rect r;
+    int first, last;  /* indices into line_words order */
+    int line;
+    bool colon;       /* ends with ':' */
+    bool heading;     /* may have its value below it across the page */
+    enum language language;
+    int distance;     /* edits from the pattern */
+};
+
+/* Words in reading order: lines from top to bottom, words from left to right. */
+struct line {
+    int first, count; /* into `order` */
+};
+struct lines {
+    int *order;       /* indices of page words */
+    int words;
+    struct line *line;
+    int count;
+};
+
+#define LABELS_MAX 160
+
+void lines_make(struct arena *arena, const struct page *page, struct lines *ret);
+/* Finds labels and marks their words' `owner` (index of the label + 1). */
+int labels_find(struct arena *arena, struct page *page, const struct lines *lines,
+                struct label labels[LABELS_MAX]);
+
+const char *symptom_concept(int index);
+int symptom_count(void);
+
+#endif

@@ -1,0 +1,162 @@
+/* Ruled lines: finding them for geometry, painting them out for reading.
+ *
+ * A line is a long thin run of ink; heading bars (thick) and letters (short) are none. */
+#include "formread/page.h"
+
+#define H_LEN   70 /* pixels at reading scale, about a third of an inch */
+#define V_LEN   38 /* taller than capitals, lower than a comb cell */
+#define THICK   11 /* thicker is a bar or a picture */
+
+/* Runs of at least `len` along one direction that are thinner than THICK across it. */
+static PIX *thin_lines(PIX *bin, int len, bool horizontal)
+{
+    CLEANUP(pix_free) PIX *runs =
+        horizontal ? pixOpenBrick(NULL, bin, len, 1) : pixOpenBrick(NULL, bin, 1, len);
+    CLEANUP(pix_free) PIX *thick = runs ? (horizontal ? pixOpenBrick(NULL, runs, len / 2, THICK)
+                                                      : pixOpenBrick(NULL, runs, THICK, len / 2))
+                                        : NULL;
+    if (thick == NULL)
+        return NULL;
+    return pixSubtract(NULL, runs, thick);
+}
+
+/* Heading bars (light letters on a dark band) as a mask: solid runs joined across their letters,
+ * kept where most of the band is dark. */
+static PIX *dark_bars(PIX *bin)
+{
+    CLEANUP(pix_free) PIX *solid = pixOpenBrick(NULL, bin, 7, 22);
+    CLEANUP(pix_free) PIX *joined = solid ? pixCloseSafeBrick(NULL, solid, 301, 1) : NULL;
+    CLEANUP(pix_free) PIX *bands = joined ? pixOpenBrick(NULL, joined, 90, 20) : NULL;
+    PIX *mask = bands ? pixCreateTemplate(bands) : NULL;
+    BOXA *boxes = mask ? pixConnCompBB(bands, 8) : NULL;
+    for (int i = 0; boxes && i < boxaGetCount(boxes); i++) {
+        BOX *box = boxaGetBox(boxes, i, L_CLONE);
+        l_int32 x, y, w, h;
+        boxGetGeometry(box, &x, &y, &w, &h);
+        boxDestroy(&box);
+        bool band = h < pixGetHeight(bin) / 8 && w > 2 * h;
+        if (band && ink_share(bin, (struct rect){x, y, w, h}) > 0.5)
+            pixRasterop(mask, x, y, w, h, PIX_SRC, bands, x, y);
+    }
+    boxaDestroy(&boxes);
+    return mask;
+}
+
+/* Turns the letters of heading bars dark on light, in grey and bin, so that they read and do not
+ * count as rules. */
+static bool bars_invert(struct page *page)
+{
+    CLEANUP(pix_free) PIX *mask = dark_bars(page->bin);
+    l_int32 none = 1;
+    if (mask == NULL || pixZero(mask, &none) != 0)
+        return false;
+    if (none)
+        return true;
+    CLEANUP(pix_free) PIX *inverse = pixInvert(NULL, page->grey);
+    if (inverse == NULL || pixCombineMasked(page->grey, inverse, mask) != 0)
+        return false;
+    PIX *bin = pixThresholdToBinary(page->grey, 130);
+    if (bin == NULL)
+        return false;
+    pixDestroy(&page->bin);
+    page->bin = bin;
+    return true;
+}
+
+bool page_find_rules(struct page *page)
+{
+    if (!bars_invert(page))
+        return false;
+    page->hrules = thin_lines(page->bin, H_LEN, true);
+    page->vrules = thin_lines(page->bin, V_LEN, false);
+    if (page->hrules == NULL || page->vrules == NULL)
+        return false;
+    CLEANUP(pix_free) PIX *h = pixDilateBrick(NULL, page->hrules, 3, 5);
+    CLEANUP(pix_free) PIX *v = pixDilateBrick(NULL, page->vrules, 5, 3);
+    page->clean = pixCopy(NULL, page->grey);
+    if (h == NULL || v == NULL || page->clean == NULL)
+        return false;
+    pixSetMasked(page->clean, h, 215);
+    pixSetMasked(page->clean, v, 215);
+    return true;
+}
+
+static struct rect inside(PIX *pix, struct rect r)
+{
+    return rect_meet(r, (struct rect){0, 0, pixGetWidth(pix), pixGetHeight(pix)});
+}
+
+static PIX *cut(PIX *pix, struct rect r)
+{
+    BOX *box = boxCreate(r.x, r.y, r.w, r.h);
+    PIX *part = box ? pixClipRectangle(pix, box, NULL) : NULL;
+    boxDestroy(&box);
+    return part;
+}
+
+double ink_share(PIX *bin, struct rect r)
+{
+    r = inside(bin, r);
+    CLEANUP(pix_free) PIX *part = r.w > 0 ? cut(bin, r) : NULL;
+    l_int32 count = 0;
+    if (part == NULL || pixCountPixels(part, &count, NULL) != 0)
+        return 0;
+    return (double)count / ((double)r.w * r.h);
+}
+
+bool rule_in(PIX *rules, struct rect r, double share)
+{
+    r = inside(rules, r);
+    CLEANUP(pix_free) PIX *part = r.w > 0 ? cut(rules, r) : NULL;
+    if (part == NULL)
+        return false;
+    /* project onto the longer side: a sloping line still covers it */
+    CLEANUP(pix_free) PIX *flat = r.w >= r.h ? pixCloseBrick(NULL, part, 9, 1)
+                                             : pixCloseBrick(NULL, part, 1, 9);
+    NUMA *counts = flat ? (r.w >= r.h ? pixCountPixelsByColumn(flat) : pixCountPixelsByRow(flat, NULL))
+                        : NULL;
+    int hit = 0, n = counts ? numaGetCount(counts) : 0;
+    for (int i = 0; i < n; i++) {
+        l_int32 v = 0;
+        numaGetIValue(counts, i, &v);
+        hit += v > 0;
+    }
+    numaDestroy(&counts);
+    return n > 0 && hit >= share * n;
+}
+
+int rule_columns(const struct page *page, struct rect r, int *xs, int max)
+{
+    r = inside(page->vrules, r);
+    CLEANUP(pix_free) PIX *part = r.w > 0 ? cut(page->vrules, r) : NULL;
+    NUMA *counts = part ? pixCountPixelsByColumn(part) : NULL;
+    int n = counts ? numaGetCount(counts) : 0, found = 0;
+    for (int i = 0; i < n && found < max; i++) {
+        l_int32 best = 0, v = 0, from = i;
+        for (; i < n; i++) { /* one line is some columns wide */
+            numaGetIValue(counts, i, &v);
+            if (v == 0)
+                break;
+            best = v > best ? v : best;
+        }
+        if (i > from && best * 2 >= r.h)
+            xs[found++] = r.x + (from + i) / 2;
+    }
+    numaDestroy(&counts);
+    return found;
+}
+
+struct rect ink_bounds(const struct page *page, struct rect r)
+{
+    r = inside(page->clean, r);
+    CLEANUP(pix_free) PIX *grey = r.w > 0 ? cut(page->clean, r) : NULL;
+    CLEANUP(pix_free) PIX *bin = grey ? pixThresholdToBinary(grey, 160) : NULL;
+    CLEANUP(pix_free) PIX *solid = bin ? pixOpenBrick(NULL, bin, 2, 2) : NULL;
+    BOX *box = NULL;
+    if (solid == NULL || pixClipToForeground(solid, NULL, &box) != 0 || box == NULL)
+        return (struct rect){r.x, r.y, 0, 0};
+    l_int32 x, y, w, h;
+    boxGetGeometry(box, &x, &y, &w, &h);
+    boxDestroy(&box);
+    return (struct rect){r.x + x, r.y + y, w, h};
+}

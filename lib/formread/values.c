@@ -1,0 +1,371 @@
+/* Label -> value by geometry: the three places a value may stand, the form's habit, and a second
+ * reading of the value alone.
+ *
+ * The rule not to break: a region with no ink is an empty value; nothing is taken from elsewhere. */
+#include "formread/values.h"
+
+#include "formread/text.h"
+
+#define COLUMNS_MAX 64
+
+struct candidate {
+    struct rect region;
+    struct rect words;   /* around the page words inside; w 0 when none */
+    struct str text;
+    double conf, fit;
+    int xs[COLUMNS_MAX]; /* dividers of a comb */
+    int cells;           /* > 0: a comb */
+};
+
+static int right_of(struct rect r)
+{
+    return r.x + r.w;
+}
+
+static int bottom_of(struct rect r)
+{
+    return r.y + r.h;
+}
+
+static bool rows_meet(struct rect a, struct rect b)
+{
+    int middle = b.y + b.h / 2;
+    return middle > a.y && middle < bottom_of(a);
+}
+
+/* Left edge of the next label on the same band, or the page's edge. */
+static int next_label_x(const struct page *page, const struct label *labels, int n, int self,
+                        struct rect band)
+{
+    int x = pixGetWidth(page->grey) - page->em;
+    for (int i = 0; i < n; i++)
+        if (i != self && rows_meet(band, labels[i].r) && labels[i].r.x >= right_of(labels[self].r) &&
+            labels[i].r.x - page->em / 4 < x)
+            x = labels[i].r.x - page->em / 4;
+    return x;
+}
+
+/* Free words inside the region, joined; fills text, words and conf. */
+static void words_inside(const struct reading *rd, const struct page *page,
+                         const struct lines *lines, struct candidate *c)
+{
+    struct buf text = BUF_MAX(2000);
+    double sum = 0, weight = 0;
+    for (int i = 0; i < lines->words; i++) {
+        const struct word *w = &page->words[lines->order[i]];
+        if (w->owner != 0 || !rect_has_centre(c->region, w->r))
+            continue;
+        if (w->folded.n == 0 && w->conf < 0.6)
+            continue;
+        if (text.len > 0)
+            buf_add_c(&text, ' ');
+        buf_add_str(&text, w->text);
+        c->words = rect_join(c->words, w->r);
+        double letters = (double)w->text.n;
+        sum += w->conf * letters;
+        weight += letters;
+    }
+    c->text = arena_str(rd->arena, buf_str(&text));
+    c->conf = weight > 0 ? sum / weight : 0;
+    buf_free(&text);
+}
+
+/* A region cut by vertical rules: a comb, or the first cell that holds something. */
+static void columns_apply(const struct page *page, struct candidate *c, bool skip_empty)
+{
+    c->cells = rule_columns(page, c->region, c->xs, COLUMNS_MAX);
+    if (comb_is(c->xs, c->cells, page->em)) {
+        c->region.x = c->xs[0] - 2;
+        c->region.w = c->xs[c->cells - 1] + 2 - c->region.x;
+        return;
+    }
+    int n = c->cells, left = c->region.x, end = right_of(c->region);
+    c->cells = 0;
+    for (int i = 0; i <= n; i++) {
+        int right = i < n ? c->xs[i] - 2 : end;
+        struct rect piece = {left, c->region.y, right - left, c->region.h};
+        bool wide = piece.w > page->em / 2;
+        if (wide && (!skip_empty || i == n || ink_bounds(page, piece).h * 3 > page->em || i == 1)) {
+            c->region = piece;
+            return;
+        }
+        left = right + 4;
+    }
+}
+
+/* First row at or after `from` (stepping `step`) where a ruled line crosses the region, else `to`. */
+static int ruled_row(const struct page *page, struct rect region, int from, int to, int step)
+{
+    for (int y = from; step > 0 ? y < to : y > to; y += step) {
+        struct rect slab = {region.x, step > 0 ? y : y + step, region.w, page->em / 3};
+        if (rule_in(page->hrules, slab, 0.7))
+            return step > 0 ? y : y + page->em / 3 + step;
+    }
+    return to;
+}
+
+static void right_region(const struct page *page, const struct label *labels, int n, int self,
+                         struct candidate *c)
+{
+    struct rect r = labels[self].r;
+    int em = page->em;
+    struct rect band = {r.x, r.y - em / 3, r.w, r.h + em * 2 / 3};
+    int x0 = right_of(r) + em / 6, x1 = next_label_x(page, labels, n, self, band);
+    c->region = (struct rect){x0, band.y, x1 - x0, band.h};
+    if (c->region.w > em / 2)
+        columns_apply(page, c, true);
+}
+
+/* The part of the page under (or over) a label that belongs to its column. */
+static void column_region(const struct page *page, const struct label *labels, int n, int self,
+                          bool below, int depth, struct candidate *c)
+{
+    struct rect r = labels[self].r;
+    int em = page->em;
+    int x0 = r.x - em * 2 / 3, x1 = next_label_x(page, labels, n, self, r);
+    int y0 = below ? bottom_of(r) + 1 : r.y - depth, y1 = below ? y0 + depth : r.y - 1;
+    for (int i = 0; i < n; i++) {
+        struct rect o = labels[i].r;
+        if (i == self || right_of(o) < x0 || o.x > x1)
+            continue;
+        if (below && o.y > r.y + r.h / 2 && o.y - 2 < y1)
+            y1 = o.y - 2;
+        if (!below && bottom_of(o) < r.y + r.h / 2 && bottom_of(o) + 1 > y0)
+            y0 = bottom_of(o) + 1;
+    }
+    c->region = (struct rect){x0 < 0 ? 0 : x0, y0, x1 - x0, y1 - y0};
+    if (c->region.h < em * 2 / 3 || c->region.w < em / 2)
+        return;
+    int start = em * 9 / 10;
+    struct rect under_label = {r.x, 0, r.w < em * 3 ? em * 3 : r.w, 0};
+    if (below)
+        y1 = ruled_row(page, under_label, y0 + start, y1, em / 4);
+    else
+        y0 = ruled_row(page, under_label, y1 - start, y0, -em / 4);
+    c->region.y = y0;
+    c->region.h = y1 - y0;
+    columns_apply(page, c, false);
+}
+
+static void candidate_find(const struct reading *rd, const struct page *page,
+                           const struct lines *lines, const struct label *labels, int n, int self,
+                           enum direction direction, struct candidate *c)
+{
+    enum field field = (enum field)labels[self].means;
+    bool long_text = field_group(field) == GROUP_TEXT;
+    *c = (struct candidate){0};
+    if (direction == RIGHT)
+        right_region(page, labels, n, self, c);
+    else
+        column_region(page, labels, n, self, direction == BELOW,
+                      long_text ? page->em * 5 : page->em * 5 / 2, c);
+    if (c->region.w < page->em / 2 || c->region.h < page->em / 2) {
+        c->region.w = 0;
+        return;
+    }
+    words_inside(rd, page, lines, c);
+    struct str normal;
+    c->fit = field_normal(rd->arena, field, c->text, rd->order, &normal);
+}
+
+/* How telling a fitting text is: a date is found by chance less often than some words. */
+static double weight_of(enum field field)
+{
+    switch (field) {
+    case FIELD_DATE_OF_BIRTH:
+    case FIELD_BLOOD_PRESSURE:
+    case FIELD_PHONE:
+    case FIELD_NATIONAL_ID:
+    case FIELD_TEMPERATURE:
+    case FIELD_CARD_NUMBER: return 1;
+    case FIELD_INSURANCE_ID:
+    case FIELD_SPO2:
+    case FIELD_CONSCIOUSNESS: return 0.7;
+    case FIELD_HEART_RATE:
+    case FIELD_RESPIRATORY_RATE:
+    case FIELD_FULL_NAME: return 0.5;
+    default: return 0.3;
+    }
+}
+
+static double candidate_score(const struct label *label, const struct candidate *c,
+                              enum direction direction, const double *habit)
+{
+    if (c->region.w <= 0)
+        return -1;
+    bool something = c->text.n > 0 || c->cells > 0;
+    double score = c->fit * weight_of((enum field)label->means) + (something ? 0.2 : 0);
+    score += c->cells > 0 ? 0.9 : 0;
+    score += 0.8 * habit[direction];
+    if (direction == RIGHT && label->colon)
+        score += 0.6;
+    if (direction == BELOW && label->heading && !label->colon)
+        score += 0.8;
+    return score;
+}
+
+/* ---- the second reading ---------------------------------------------------------------------- */
+
+static PIX *crop_make(const struct page *page, struct rect r)
+{
+    int pad = page->em / 3;
+    struct rect outer = {r.x - pad, r.y - pad, r.w + 2 * pad, r.h + 2 * pad};
+    outer = rect_meet(outer, (struct rect){0, 0, pixGetWidth(page->clean),
+                                           pixGetHeight(page->clean)});
+    if (outer.w < 4 || outer.h < 4)
+        return NULL;
+    BOX *box = boxCreate(outer.x, outer.y, outer.w, outer.h);
+    CLEANUP(pix_free) PIX *part = pixClipRectangle(page->clean, box, NULL);
+    boxDestroy(&box);
+    return part ? pixAddBorder(part, 10, 215) : NULL;
+}
+
+static bool same_normal(const struct reading *rd, enum field field, struct str a, struct str b)
+{
+    struct str na, nb;
+    field_normal(rd->arena, field, a, rd->order, &na);
+    field_normal(rd->arena, field, b, rd->order, &nb);
+    return na.n > 0 && str_eq(text_fold(rd->arena, na), text_fold(rd->arena, nb));
+}
+
+/* Takes the second reading when it fits better, or as well and surer. */
+static void value_merge(const struct reading *rd, struct value *v, struct str text, double conf)
+{
+    struct str normal;
+    double fit = field_normal(rd->arena, v->field, text, rd->order, &normal);
+    if (v->fit > 0 && same_normal(rd, v->field, v->text, text)) {
+        double sure = v->conf > conf ? v->conf : conf;
+        v->conf = 1 - (1 - sure) * 0.5;
+        return;
+    }
+    double penalty = v->text.n > 0 && v->fit > 0 ? 0.85 : 1;
+    if (fit * (0.4 + conf) > v->fit * (0.4 + v->conf)) {
+        v->text = text;
+        v->fit = fit;
+        v->conf = conf;
+    }
+    v->conf *= penalty;
+}
+
+static void value_read_again(const struct reading *rd, const struct page *page,
+                             const struct candidate *c, struct value *v)
+{
+    double conf = 0;
+    CLEANUP(pix_free) PIX *crop =
+        c->cells > 0 ? comb_strip(page, c->region, c->xs, c->cells) : crop_make(page, v->r);
+    if (crop == NULL)
+        return;
+    TessBaseAPI *api = rd->language == LANGUAGE_EN ? rd->fr->eng : rd->fr->spa;
+    struct str text = line_read(api, rd->arena, crop, &conf);
+    if (text.n > 0)
+        value_merge(rd, v, text, conf);
+    if (field_is_number(v->field) && v->fit < 1) { /* the other model's digits */
+        api = api == rd->fr->eng ? rd->fr->spa : rd->fr->eng;
+        text = line_read(api, rd->arena, crop, &conf);
+        if (text.n > 0)
+            value_merge(rd, v, text, conf);
+    }
+}
+
+/* Ink inside the chosen region; specks are not ink. */
+static struct rect value_ink(const struct page *page, const struct candidate *c)
+{
+    if (c->cells > 0)
+        return c->region;
+    struct rect ink = ink_bounds(page, c->region);
+    if (ink.h * 5 < page->em * 2 || ink.w * 4 < page->em)
+        ink.w = 0;
+    if (c->words.w > 0)
+        return rect_meet(rect_join(c->words, ink.w > 0 && ink.h < page->em * 3 ? ink : c->words),
+                         c->region);
+    return ink;
+}
+
+static struct value value_read(const struct reading *rd, const struct page *page,
+                               const struct label *label, const struct candidate *c)
+{
+    struct value v = {.field = (enum field)label->means, .page = page->number};
+    v.r = value_ink(page, c);
+    if (v.r.w <= 0)
+        return v;
+    if (c->cells == 0) {
+        v.text = c->text;
+        v.fit = c->fit;
+        v.conf = c->conf;
+    }
+    bool lines = field_group(v.field) == GROUP_TEXT && v.r.h > page->em * 2;
+    if (!lines)
+        value_read_again(rd, page, c, &v);
+    if (v.text.n == 0)
+        v.conf = 0;
+    return v;
+}
+
+/* ---- all labels ------------------------------------------------------------------------------ */
+
+static void habits_learn(const struct label *labels, int n, struct candidate (*found)[DIRECTION__COUNT],
+                         double habit[4][DIRECTION__COUNT])
+{
+    for (int i = 0; i < n; i++) {
+        if (labels[i].means >= FIELD__COUNT)
+            continue;
+        enum field field = (enum field)labels[i].means;
+        for (int d = 0; d < DIRECTION__COUNT; d++)
+            if (found[i][d].region.w > 0)
+                habit[field_group(field)][d] += found[i][d].fit * weight_of(field);
+    }
+    for (int g = 0; g < 4; g++) {
+        double sum = 0.5;
+        for (int d = 0; d < DIRECTION__COUNT; d++)
+            sum += habit[g][d];
+        for (int d = 0; d < DIRECTION__COUNT; d++)
+            habit[g][d] /= sum;
+    }
+}
+
+/* A field labelled twice keeps its better value. */
+static int value_keep(struct value *values, int count, struct value v)
+{
+    for (int i = 0; i < count; i++) {
+        if (values[i].field != v.field)
+            continue;
+        bool better = v.fit * (0.2 + v.conf) > values[i].fit * (0.2 + values[i].conf) ||
+                      (values[i].r.w <= 0 && v.r.w > 0);
+        if (better)
+            values[i] = v;
+        return count;
+    }
+    if (count < VALUES_MAX)
+        values[count++] = v;
+    return count;
+}
+
+int values_find(const struct reading *rd, const struct page *page, const struct lines *lines,
+                const struct label *labels, int label_count, struct value *values, int count)
+{
+    struct candidate(*found)[DIRECTION__COUNT] =
+        arena_array(rd->arena, (size_t)label_count + 1, sizeof(*found));
+    double habit[4][DIRECTION__COUNT] = {0};
+    for (int i = 0; i < label_count; i++)
+        for (int d = 0; labels[i].means < FIELD__COUNT && d < DIRECTION__COUNT; d++)
+            candidate_find(rd, page, lines, labels, label_count, i, (enum direction)d,
+                           &found[i][d]);
+    habits_learn(labels, label_count, found, habit);
+    for (int i = 0; i < label_count; i++) {
+        if (labels[i].means >= FIELD__COUNT)
+            continue;
+        const double *of_group = habit[field_group((enum field)labels[i].means)];
+        int best = 0;
+        double best_score = -1;
+        for (int d = 0; d < DIRECTION__COUNT; d++) {
+            double score = candidate_score(&labels[i], &found[i][d], (enum direction)d, of_group);
+            if (score > best_score) {
+                best_score = score;
+                best = d;
+            }
+        }
+        if (best_score > 0)
+            count = value_keep(values, count, value_read(rd, page, &labels[i], &found[i][best]));
+    }
+    return count;
+}

@@ -1,0 +1,48 @@
+/* Where a label's value stands and what it says (private to lib/formread). */
+#ifndef NEXACORE_FORMREAD_VALUES_H
+#define NEXACORE_FORMREAD_VALUES_H
+
+#include "formread/labels.h"
+
+enum direction { RIGHT, BELOW, ABOVE, DIRECTION__COUNT };
+
+struct value {
+    enum field field;
+    int page;
+    struct str text;   /* raw, as read; empty: nothing there */
+    double fit;        /* of the text's form, field_normal */
+    double conf;       /* 0..1 that the text is right */
+    struct rect r;     /* around the value's ink; w 0 when blank */
+};
+
+/* What the pages of a form share while their values are found. */
+struct reading {
+    struct formread *fr;
+    struct arena *arena;
+    enum language language;
+    enum date_order order;
+};
+
+#define VALUES_MAX 64
+
+/* Appends the values of all field labels of a page; returns the new count. */
+int values_find(const struct reading *rd, const struct page *page, const struct lines *lines,
+                const struct label *labels, int label_count, struct value *values, int count);
+
+/* comb.c: true when `r` is a row of character cells; `xs` are its `n` dividers. */
+bool comb_is(const int *xs, int n, int em);
+/* The cells' characters pushed together, as a picture of one line; NULL when all are empty. */
+PIX *comb_strip(const struct page *page, struct rect r, const int *xs, int n);
+
+/* checkbox.c */
+struct symptom {
+    int concept;  /* index for symptom_concept() */
+    int checked;  /* 1 yes, 0 no, -1 cannot tell */
+    double conf;
+    int page;
+    struct rect r; /* of the box, or of the label when there is none */
+};
+int symptoms_find(const struct page *page, const struct lines *lines, const struct label *labels,
+                  int label_count, struct symptom *symptoms, int count, int max);
+
+#endif

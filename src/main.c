@@ -52,6 +52,7 @@ static const struct {
 } commands[] = {
     {"serve", cmd_serve, "serve the API, the web page and the live channel"},
     {"migrate", cmd_migrate, "bring the database's schema up to date"},
+    {"read", cmd_read, "read intake forms: one JSON line each"},
     {"pan", cmd_pan, "mask card numbers in text"},
     {"triage", cmd_triage, "score complaints and vital signs"},
     {"--version", cmd_version, "print the version"},

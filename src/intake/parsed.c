@@ -1,0 +1,349 @@
+/* The reader's JSON to a checked form: see parsed.h. Every number from the reader is clamped, every
+ * name must be one we know, every text is normalised and scrubbed here. */
+#include "intake/parsed.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "formread/field.h"
+#include "formread/refusal.h"
+#include "formread/text.h"
+#include "intake/parsed_int.h"
+#include "json/json_in.h"
+#include "pan/pan.h"
+
+#define TEXT_MAX  (1U << 20)
+#define SPANS_MAX 512
+
+const struct parsed_def parsed_defs[PARSED__COUNT] = {
+    [PARSED_FULL_NAME] = {"fullName", false, true},
+    [PARSED_DATE_OF_BIRTH] = {"dateOfBirth", false, true},
+    [PARSED_INSURANCE_ID] = {"insuranceId", false, true},
+    [PARSED_INSURANCE_PROVIDER] = {"insuranceProvider", false, true},
+    [PARSED_PHONE] = {"phone", false, true},
+    [PARSED_CHIEF_COMPLAINT] = {"chiefComplaint", false, true},
+    [PARSED_ALLERGIES] = {"allergies", false, true},
+    [PARSED_MEDICATIONS] = {"medications", false, true},
+    [PARSED_HEART_RATE] = {"heartRate", true, false},
+    [PARSED_RESPIRATORY_RATE] = {"respiratoryRate", true, false},
+    [PARSED_SYSTOLIC_BP] = {"systolicBp", true, false},
+    [PARSED_DIASTOLIC_BP] = {"diastolicBp", true, false},
+    [PARSED_TEMPERATURE] = {"temperatureC", true, false},
+    [PARSED_SPO2] = {"spo2", true, false},
+    [PARSED_CONSCIOUSNESS] = {"consciousness", false, false},
+    [PARSED_PAIN] = {"painScore", true, false},
+};
+
+/* Where a reader's field goes; PARSED__COUNT: nowhere (used otherwise, or not at all). Blood
+ * pressure goes to two. */
+static enum parsed_key key_of_field(enum field field)
+{
+    switch (field) {
+    case FIELD_FULL_NAME: return PARSED_FULL_NAME;
+    case FIELD_DATE_OF_BIRTH: return PARSED_DATE_OF_BIRTH;
+    case FIELD_INSURANCE_ID: return PARSED_INSURANCE_ID;
+    case FIELD_INSURANCE_PROVIDER: return PARSED_INSURANCE_PROVIDER;
+    case FIELD_PHONE: return PARSED_PHONE;
+    case FIELD_CHIEF_COMPLAINT: return PARSED_CHIEF_COMPLAINT;
+    case FIELD_ALLERGIES: return PARSED_ALLERGIES;
+    case FIELD_MEDICATIONS: return PARSED_MEDICATIONS;
+    case FIELD_BLOOD_PRESSURE: return PARSED_SYSTOLIC_BP;
+    case FIELD_HEART_RATE: return PARSED_HEART_RATE;
+    case FIELD_RESPIRATORY_RATE: return PARSED_RESPIRATORY_RATE;
+    case FIELD_SPO2: return PARSED_SPO2;
+    case FIELD_TEMPERATURE: return PARSED_TEMPERATURE;
+    case FIELD_CONSCIOUSNESS: return PARSED_CONSCIOUSNESS;
+    case FIELD_PAIN: return PARSED_PAIN;
+    default: return PARSED__COUNT;
+    }
+}
+
+static enum field field_of_key(enum parsed_key key)
+{
+    if (key == PARSED_DIASTOLIC_BP)
+        return FIELD_BLOOD_PRESSURE;
+    for (int f = 0; f < FIELD__COUNT; f++)
+        if (key_of_field((enum field)f) == key)
+            return (enum field)f;
+    return FIELD__COUNT;
+}
+
+enum parsed_key parsed_key_of(struct str name)
+{
+    for (int i = 0; i < PARSED__COUNT; i++)
+        if (str_eq(name, str_of(parsed_defs[i].key)))
+            return (enum parsed_key)i;
+    return PARSED__COUNT;
+}
+
+const struct parsed_value *parsed_field(const struct parsed_form *form, enum parsed_key key)
+{
+    return &form->fields[key];
+}
+
+/* ---- untrusted JSON ------------------------------------------------------------------------- */
+
+double parsed_unit(const json_t *v)
+{
+    double d = json_is_number(v) ? json_number_value(v) : 0;
+    return !(d > 0) ? 0 : d > 1 ? 1 : d; /* NaN becomes 0 */
+}
+
+static int small_int(const json_t *v, int max)
+{
+    json_int_t i = json_is_integer(v) ? json_integer_value(v) : -1;
+    return i < 0 || i > max ? -1 : (int)i;
+}
+
+struct parsed_box parsed_box_of(const json_t *array)
+{
+    double v[4];
+    for (size_t i = 0; i < 4; i++)
+        v[i] = parsed_unit(json_array_get(array, i));
+    return (struct parsed_box){v[0], v[1], fmin(v[2], 1 - v[0]), fmin(v[3], 1 - v[1])};
+}
+
+static struct str text_of(const json_t *v)
+{
+    if (!json_is_string(v) || json_string_length(v) > TEXT_MAX)
+        return STR_NONE;
+    return (struct str){json_string_value(v), json_string_length(v)};
+}
+
+const char *parsed_language_of(const json_t *v)
+{
+    return str_eq(text_of(v), STR("en")) ? "en" : "es";
+}
+
+/* ---- fields --------------------------------------------------------------------------------- */
+
+static struct str scrubbed(struct arena *arena, struct str s)
+{
+    return scrub(arena, (struct raw_text){s}).s;
+}
+
+/* "123/71" into its two values. */
+static void pressure_put(struct arena *arena, struct parsed_form *form, struct parsed_value v)
+{
+    struct str rest = v.text, upper = v.text.p ? str_cut(&rest, '/') : STR_NONE;
+    v.text = upper;
+    form->fields[PARSED_SYSTOLIC_BP] = v;
+    v.text = upper.p ? arena_str(arena, rest) : STR_NONE;
+    form->fields[PARSED_DIASTOLIC_BP] = v;
+}
+
+static bool parsed_is_blank(struct str s)
+{
+    return str_trim(s).n == 0;
+}
+
+static void national_id_put(struct parsed_form *form, struct parsed_value v)
+{
+    if (v.text.p == NULL)
+        return;
+    form->national_id = v.text;
+    form->national_id_type = str_eq(str_of(form->language), STR("en")) ? "SSN" : "CC";
+}
+
+static void field_put(struct arena *arena, struct parsed_form *form, const json_t *item)
+{
+    enum field field = field_of(text_of(json_object_get(item, "key")));
+    struct parsed_value v = {.page = small_int(json_object_get(item, "page"), form->pages - 1),
+                             .ink = json_is_true(json_object_get(item, "ink")),
+                             .box = parsed_box_of(json_object_get(item, "box"))};
+    if (field == FIELD__COUNT || v.page < 0)
+        return;
+    struct str raw = text_of(json_object_get(item, "text")), normal = STR_NONE;
+    enum date_order order = form->day_first ? DATE_DAY_FIRST : DATE_MONTH_FIRST;
+    double fit = parsed_is_blank(raw) ? 0 : field_normal(arena, field, raw, order, &normal);
+    if (fit > 0) {
+        v.text = field == FIELD_NATIONAL_ID ? normal : scrubbed(arena, normal);
+        v.confidence = parsed_unit(json_object_get(item, "confidence")) * (0.4 + 0.6 * fit);
+    }
+    if (field == FIELD_NATIONAL_ID)
+        national_id_put(form, v);
+    else if (field == FIELD_BLOOD_PRESSURE)
+        pressure_put(arena, form, v);
+    else if (key_of_field(field) != PARSED__COUNT)
+        form->fields[key_of_field(field)] = v;
+}
+
+/* ---- what to black out ---------------------------------------------------------------------- */
+
+static void redact(struct parsed_form *form, int page, struct parsed_box box, const char *kind)
+{
+    if (page < 0 || box.w <= 0 || box.h <= 0)
+        return;
+    if (form->redaction_count == PARSED_REDACTIONS_MAX) {
+        form->redaction_complete = false;
+        return;
+    }
+    form->redactions[form->redaction_count++] = (struct parsed_redaction){page, box, kind};
+}
+
+/* The words of each span; `words` come in any order with their offsets. */
+static void spans_redact(struct parsed_form *form, struct str text, const json_t *words)
+{
+    struct pan_span spans[SPANS_MAX];
+    size_t n = pan_find(text, spans, SPANS_MAX), index;
+    json_t *word;
+    form->redaction_complete = n <= SPANS_MAX;
+    n = n < SPANS_MAX ? n : SPANS_MAX;
+    for (size_t i = 0; i < n; i++)
+        form->pan_detected = form->pan_detected || spans[i].kind == PAN_CARD ||
+                             spans[i].kind == PAN_TRACK;
+    if (n == 0)
+        return;
+    json_array_foreach(words, index, word)
+    {
+        json_int_t start = json_integer_value(json_object_get(word, "start"));
+        json_int_t end = json_integer_value(json_object_get(word, "end"));
+        int page = small_int(json_object_get(word, "page"), form->pages - 1);
+        for (size_t i = 0; i < n; i++)
+            if (start < (json_int_t)spans[i].end && end > (json_int_t)spans[i].start) {
+                struct parsed_box box = parsed_box_of(json_object_get(word, "box"));
+                redact(form, page, parsed_box_grown(box, 0.15), pan_kind_name(spans[i].kind));
+                break;
+            }
+    }
+}
+
+struct parsed_box parsed_box_grown(struct parsed_box b, double share)
+{
+    double by = b.h * share, bx = by * 0.7;
+    double x = fmax(0, b.x - bx), y = fmax(0, b.y - by);
+    return (struct parsed_box){x, y, fmin(1 - x, b.w + 2 * bx), fmin(1 - y, b.h + 2 * by)};
+}
+
+/* A card label blacks out its whole value, read or not: what cannot be read may still be seen. */
+static void labels_redact(struct parsed_form *form, const json_t *fields)
+{
+    size_t index;
+    json_t *item;
+    json_array_foreach(fields, index, item)
+    {
+        enum field field = field_of(text_of(json_object_get(item, "key")));
+        const char *kind = field == FIELD_CARD_NUMBER   ? "pan"
+                           : field == FIELD_CARD_CVV    ? "cvv"
+                           : field == FIELD_CARD_EXPIRY ? "expiry"
+                                                        : NULL;
+        if (kind == NULL || !json_is_true(json_object_get(item, "ink")))
+            continue;
+        form->pan_detected = form->pan_detected || field == FIELD_CARD_NUMBER;
+        redact(form, small_int(json_object_get(item, "page"), form->pages - 1),
+               parsed_box_grown(parsed_box_of(json_object_get(item, "box")), 0.15), kind);
+    }
+}
+
+/* ---- the whole ------------------------------------------------------------------------------ */
+
+/* A concept in our own memory, so that nothing points into the reader's JSON. */
+static const char *concept_of(struct arena *arena, struct str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!(s.p[i] == '_' || (s.p[i] >= 'a' && s.p[i] <= 'z')))
+            return NULL;
+    return s.n > 0 && s.n < 40 ? arena_cstr(arena, s) : NULL;
+}
+
+void parsed_symptoms_read(struct arena *arena, struct parsed_form *form, const json_t *items)
+{
+    size_t index;
+    json_t *item;
+    json_array_foreach(items, index, item)
+    {
+        const json_t *checked = json_object_get(item, "checked");
+        struct parsed_symptom s = {
+            .concept = concept_of(arena, text_of(json_object_get(item, "concept"))),
+            .checked = json_is_boolean(checked) ? json_is_true(checked) : -1,
+            .confidence = parsed_unit(json_object_get(item, "confidence")),
+            .page = small_int(json_object_get(item, "page"), FORMREAD_PAGES_MAX),
+            .box = parsed_box_of(json_object_get(item, "box"))};
+        if (s.concept != NULL && form->symptom_count < PARSED_SYMPTOMS_MAX)
+            form->symptoms[form->symptom_count++] = s;
+    }
+}
+
+static int ms_of(const json_t *ms, const char *key)
+{
+    int v = small_int(json_object_get(ms, key), 1000000);
+    return v < 0 ? 0 : v;
+}
+
+static void reader_json_take(struct arena *arena, const json_t *root, struct parsed_form *form)
+{
+    const json_t *ms = json_object_get(root, "ms"), *fields = json_object_get(root, "fields");
+    struct str text = text_of(json_object_get(root, "text"));
+    size_t index;
+    json_t *item;
+    form->language = parsed_language_of(json_object_get(root, "language"));
+    form->day_first = json_is_true(json_object_get(root, "dayFirst"));
+    form->ocr_confidence = parsed_unit(json_object_get(root, "ocrConfidence"));
+    form->ms_decode = ms_of(ms, "decode");
+    form->ms_ocr = ms_of(ms, "ocr");
+    form->ms_extract = ms_of(ms, "extract");
+    int64_t start = clock_mono_us();
+    form->text = scrub(arena, (struct raw_text){text});
+    spans_redact(form, text, json_object_get(root, "words"));
+    labels_redact(form, fields);
+    json_array_foreach(fields, index, item) field_put(arena, form, item);
+    parsed_symptoms_read(arena, form, json_object_get(root, "symptoms"));
+    form->ms_scrub = (int)((clock_mono_us() - start) / 1000);
+}
+
+struct problem *parsed_from_reader(struct arena *arena, struct str json,
+                                   const struct parsed_policy *policy, struct parsed_form **ret)
+{
+    CLEANUP(json_done) json_t *root = NULL;
+    struct parsed_form *form = arena_make(arena, struct parsed_form);
+    if (json_read(arena, json, &root) != NULL || !json_is_object(root))
+        return problem_new(arena, PROBLEM_UNPROCESSABLE, "the reader gave no usable answer");
+    size_t pages = json_array_size(json_object_get(root, "pages"));
+    if (pages < 1 || pages > FORMREAD_PAGES_MAX)
+        return problem_new(arena, PROBLEM_UNPROCESSABLE, "the reader gave no usable answer");
+    form->pages = (int)pages;
+    form->redaction_complete = true;
+    form->national_id_type = "";
+    reader_json_take(arena, root, form);
+    parsed_score(arena, policy, form);
+    *ret = form;
+    return NULL;
+}
+
+/* Systolic and diastolic pressure are corrected one at a time: each alone is a whole number. */
+static double correction_normal(struct arena *arena, const struct parsed_form *form,
+                                enum parsed_key key, struct str value, struct str *ret)
+{
+    enum date_order order = form->day_first ? DATE_DAY_FIRST : DATE_MONTH_FIRST;
+    if (key != PARSED_SYSTOLIC_BP && key != PARSED_DIASTOLIC_BP)
+        return field_normal(arena, field_of_key(key), value, order, ret);
+    uint64_t v = 0;
+    value = str_trim(value);
+    if (!str_u64(value, 300, &v) || v < 20)
+        return 0;
+    *ret = arena_str(arena, value);
+    return 1;
+}
+
+struct problem *parsed_correct(struct arena *arena, struct parsed_form *form, struct str name,
+                               struct str value)
+{
+    char pointer[64];
+    enum parsed_key key = parsed_key_of(name);
+    snprintf(pointer, sizeof(pointer), "/fields/" STR_FMT, STR_ARG(name));
+    if (key == PARSED__COUNT)
+        return problem_field(arena, pointer, "there is no such field");
+    struct parsed_value *v = &form->fields[key];
+    struct str normal = STR_NONE;
+    if (!parsed_is_blank(value)) {
+        if (correction_normal(arena, form, key, value, &normal) <= 0)
+            return problem_field(arena, pointer, "the value does not fit this field");
+        normal = scrubbed(arena, normal);
+    }
+    v->text = normal;
+    v->confidence = normal.p ? 1 : 0;
+    v->ink = normal.p != NULL;
+    return NULL;
+}

@@ -1,8 +1,8 @@
 /* Which symptoms are marked: boxes beside the label, [ ] brackets, YES/NO columns, circled words.
  *
- * Boxes are found where they are clean and learned from there: a box hidden by its mark stands where
- * its neighbours' boxes stand. The rule not to break: a label without a box or circle found is
- * "cannot tell", never "no". */
+ * Boxes are found where they are clean and learned from there: a box hidden by its mark stands
+ * where its neighbours' boxes stand. The rule not to break: a label without a box or circle found
+ * is "cannot tell", never "no". */
 #include "formread/values.h"
 
 #include <stdlib.h>
@@ -21,12 +21,11 @@ struct boxes {
 struct row {
     struct rect label;
     int concept;
-    struct rect left;    /* w 0: none */
+    struct rect left; /* w 0: none */
     struct rect right[2];
     int rights;
-    struct rect ring;    /* a circle around the label */
+    struct rect ring; /* a circle around the label */
 };
-
 
 static int centre_y(struct rect r)
 {
@@ -131,7 +130,8 @@ static struct rect shifted(struct rect box, struct rect from, struct rect to)
     return box;
 }
 
-/* The nearest other row, in the same column first, that has what is asked: left box or two rights. */
+/* The nearest other row, in the same column first, that has what is asked: left box or two rights.
+ */
 static const struct row *row_model(const struct row *rows, int n, int self, bool left, int em)
 {
     const struct row *best = NULL;
@@ -293,8 +293,8 @@ int symptoms_find(const struct page *page, const struct lines *lines, const stru
         style = style_of(rows, n, circle);
     }
     for (int i = 0; i < n && style != STYLE_NONE; i++) {
-        struct symptom s = {.concept = rows[i].concept, .checked = -1, .page = page->number,
-                            .r = rows[i].label};
+        struct symptom s = {
+            .concept = rows[i].concept, .checked = -1, .page = page->number, .r = rows[i].label};
         if (style == STYLE_LEFT)
             left_judge(page, rows, n, i, &s);
         if (style == STYLE_RIGHT)

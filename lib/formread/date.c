@@ -14,16 +14,16 @@
 struct part {
     char text[PART_MAX + 1]; /* folded */
     size_t n;
-    bool digits;  /* all digits, perhaps after repair */
+    bool digits; /* all digits, perhaps after repair */
     bool repaired;
     int value;
 };
 
 static const char *const months[12][2] = {
-    {"january", "enero"},   {"february", "febrero"},     {"march", "marzo"},
-    {"april", "abril"},     {"may", "mayo"},             {"june", "junio"},
-    {"july", "julio"},      {"august", "agosto"},        {"september", "septiembre"},
-    {"october", "octubre"}, {"november", "noviembre"},   {"december", "diciembre"},
+    {"january", "enero"},   {"february", "febrero"},   {"march", "marzo"},
+    {"april", "abril"},     {"may", "mayo"},           {"june", "junio"},
+    {"july", "julio"},      {"august", "agosto"},      {"september", "septiembre"},
+    {"october", "octubre"}, {"november", "noviembre"}, {"december", "diciembre"},
 };
 
 /* 1..12 for a month's name or its first three letters (or more), 0 otherwise. */
@@ -134,7 +134,8 @@ static double comb_date(const struct part *p, enum date_order order, char ret[11
 
 static double sane(double fit, int this_year, const char *date)
 {
-    int year = (date[0] - '0') * 1000 + (date[1] - '0') * 100 + (date[2] - '0') * 10 + date[3] - '0';
+    int year =
+        (date[0] - '0') * 1000 + (date[1] - '0') * 100 + (date[2] - '0') * 10 + date[3] - '0';
     return fit > 0 && year >= this_year - 125 && year <= this_year ? fit : 0;
 }
 

@@ -63,8 +63,8 @@ static PIX *surface_draw(PopplerPage *page, int w, int h, double scale)
     poppler_page_render(page, cr);
     cairo_destroy(cr);
     cairo_surface_flush(surface);
-    PIX *pix = cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS ? pix_of_surface(surface)
-                                                                     : NULL;
+    PIX *pix =
+        cairo_surface_status(surface) == CAIRO_STATUS_SUCCESS ? pix_of_surface(surface) : NULL;
     cairo_surface_destroy(surface);
     return pix;
 }

@@ -113,16 +113,43 @@ static const struct {
     const char *folded;
     char level;
 } awake[] = {
-    {"alert", 'A'},        {"alerta", 'A'},      {"alertaa", 'A'},     {"awake", 'A'},
-    {"normal", 'A'},       {"a", 'A'},           {"despierto", 'A'},   {"confused", 'C'},
-    {"confuso", 'C'},      {"confusa", 'C'},     {"confusion", 'C'},   {"c", 'C'},
-    {"newconfusion", 'C'}, {"voice", 'V'},       {"verbal", 'V'},      {"voz", 'V'},
-    {"v", 'V'},            {"respondeavoz", 'V'}, {"respondsvoice", 'V'}, {"respondalavoz", 'V'},
-    {"respondstovoice", 'V'}, {"responsetovoice", 'V'}, {"respondealavoz", 'V'},
-    {"pain", 'P'},         {"dolor", 'P'},       {"p", 'P'},           {"respondeadolor", 'P'},
-    {"respondstopain", 'P'}, {"respondealdolor", 'P'}, {"u", 'U'},     {"unresponsive", 'U'},
-    {"unconscious", 'U'},  {"noresponde", 'U'},  {"inconsciente", 'U'}, {"noresponse", 'U'},
-    {"sinrespuesta", 'U'}, {"arreactivo", 'U'},
+    {"alert", 'A'},
+    {"alerta", 'A'},
+    {"alertaa", 'A'},
+    {"awake", 'A'},
+    {"normal", 'A'},
+    {"a", 'A'},
+    {"despierto", 'A'},
+    {"confused", 'C'},
+    {"confuso", 'C'},
+    {"confusa", 'C'},
+    {"confusion", 'C'},
+    {"c", 'C'},
+    {"newconfusion", 'C'},
+    {"voice", 'V'},
+    {"verbal", 'V'},
+    {"voz", 'V'},
+    {"v", 'V'},
+    {"respondeavoz", 'V'},
+    {"respondsvoice", 'V'},
+    {"respondalavoz", 'V'},
+    {"respondstovoice", 'V'},
+    {"responsetovoice", 'V'},
+    {"respondealavoz", 'V'},
+    {"pain", 'P'},
+    {"dolor", 'P'},
+    {"p", 'P'},
+    {"respondeadolor", 'P'},
+    {"respondstopain", 'P'},
+    {"respondealdolor", 'P'},
+    {"u", 'U'},
+    {"unresponsive", 'U'},
+    {"unconscious", 'U'},
+    {"noresponde", 'U'},
+    {"inconsciente", 'U'},
+    {"noresponse", 'U'},
+    {"sinrespuesta", 'U'},
+    {"arreactivo", 'U'},
 };
 
 static double consciousness_normal(struct arena *arena, struct str raw, struct str *ret)
@@ -174,13 +201,20 @@ static double pressure_normal(struct arena *arena, struct str raw, struct str *r
 bool vital_plausible(enum field field, double v)
 {
     switch (field) {
-    case FIELD_BLOOD_PRESSURE: return v >= 40 && v <= 300;
-    case FIELD_HEART_RATE: return v >= 20 && v <= 250;
-    case FIELD_RESPIRATORY_RATE: return v >= 4 && v <= 80;
-    case FIELD_SPO2: return v >= 40 && v <= 100;
-    case FIELD_TEMPERATURE: return v >= 28 && v <= 45;
-    case FIELD_PAIN: return v >= 0 && v <= 10;
-    default: return false;
+    case FIELD_BLOOD_PRESSURE:
+        return v >= 40 && v <= 300;
+    case FIELD_HEART_RATE:
+        return v >= 20 && v <= 250;
+    case FIELD_RESPIRATORY_RATE:
+        return v >= 4 && v <= 80;
+    case FIELD_SPO2:
+        return v >= 40 && v <= 100;
+    case FIELD_TEMPERATURE:
+        return v >= 28 && v <= 45;
+    case FIELD_PAIN:
+        return v >= 0 && v <= 10;
+    default:
+        return false;
     }
 }
 
@@ -315,21 +349,31 @@ double field_normal(struct arena *arena, enum field field, struct str raw, enum 
             *ret = formatted(arena, date);
         return fit;
     }
-    case FIELD_TEMPERATURE: return temperature_normal(arena, raw, ret);
-    case FIELD_CONSCIOUSNESS: return consciousness_normal(arena, raw, ret);
-    case FIELD_BLOOD_PRESSURE: return pressure_normal(arena, raw, ret);
+    case FIELD_TEMPERATURE:
+        return temperature_normal(arena, raw, ret);
+    case FIELD_CONSCIOUSNESS:
+        return consciousness_normal(arena, raw, ret);
+    case FIELD_BLOOD_PRESSURE:
+        return pressure_normal(arena, raw, ret);
     case FIELD_HEART_RATE:
     case FIELD_RESPIRATORY_RATE:
     case FIELD_SPO2:
-    case FIELD_PAIN: return whole_number_normal(arena, field, raw, ret);
-    case FIELD_PHONE: return phone_normal(arena, raw, ret);
-    case FIELD_NATIONAL_ID: return national_id_normal(arena, raw, ret);
-    case FIELD_INSURANCE_ID: return insurance_id_normal(arena, raw, ret);
+    case FIELD_PAIN:
+        return whole_number_normal(arena, field, raw, ret);
+    case FIELD_PHONE:
+        return phone_normal(arena, raw, ret);
+    case FIELD_NATIONAL_ID:
+        return national_id_normal(arena, raw, ret);
+    case FIELD_INSURANCE_ID:
+        return insurance_id_normal(arena, raw, ret);
     case FIELD_FULL_NAME:
-    case FIELD_CARD_HOLDER: return name_normal(arena, raw, ret);
+    case FIELD_CARD_HOLDER:
+        return name_normal(arena, raw, ret);
     case FIELD_CARD_NUMBER:
     case FIELD_CARD_EXPIRY:
-    case FIELD_CARD_CVV: return card_normal(arena, field, raw, ret);
-    default: return text_normal(arena, raw, ret);
+    case FIELD_CARD_CVV:
+        return card_normal(arena, field, raw, ret);
+    default:
+        return text_normal(arena, raw, ret);
     }
 }

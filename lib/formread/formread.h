@@ -40,8 +40,8 @@ struct formread_box {
 /* Called with each page's PNG in order; false stops. */
 typedef bool formread_page_fn(void *user, int page, struct str png);
 
-/* Renders pages `first`..`last` (0-based, `last` -1: to the end) as PNG with `boxes` filled black. The PNG
- * is made from pixels alone: no metadata of the upload survives. */
+/* Renders pages `first`..`last` (0-based, `last` -1: to the end) as PNG with `boxes` filled black.
+ * The PNG is made from pixels alone: no metadata of the upload survives. */
 enum formread_refusal formread_render(struct arena *arena, struct str file, int first, int last,
                                       const struct formread_box *boxes, size_t count,
                                       formread_page_fn *page, void *user);

@@ -87,8 +87,9 @@ static bool label_match(struct arena *arena, const struct page *page, const stru
 /* "(MM/DD/YYYY)", "#", "No." after a label belong to it. */
 static bool is_suffix(const struct word *w)
 {
-    static const char *const suffixes[] = {"mmddyyyy", "ddmmaaaa", "ddmmyyyy", "no", "num", "staffuse",
-                                           "staff", "use", "usointerno", "uso", "interno"};
+    static const char *const suffixes[] = {"mmddyyyy",   "ddmmaaaa", "ddmmyyyy", "no",
+                                           "num",        "staffuse", "staff",    "use",
+                                           "usointerno", "uso",      "interno"};
     if (w->folded.n == 0)
         return w->text.n > 0 && w->text.p[0] == '#';
     if (w->text.p[0] == '(')

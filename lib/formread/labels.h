@@ -1,4 +1,5 @@
-/* Words that name things on a form: field labels, symptom labels, headings (private to lib/formread).
+/* Words that name things on a form: field labels, symptom labels, headings (private to
+ * lib/formread).
  *
  * A label starts a run of words (or follows another label's value); the same words inside a
  * patient's sentence are no label. */
@@ -14,20 +15,20 @@ enum {
     LABEL_STOP = 200,    /* headings and labels of things we do not read: they end values */
     LABEL_YES,
     LABEL_NO,
-    LABEL_CIRCLE,        /* "circle all that apply" */
-    LABEL_SYMPTOMS,      /* heading of the symptom list */
-    LABEL_OPTION,        /* "cash", "card" beside a box */
+    LABEL_CIRCLE,   /* "circle all that apply" */
+    LABEL_SYMPTOMS, /* heading of the symptom list */
+    LABEL_OPTION,   /* "cash", "card" beside a box */
 };
 
 struct label {
     int means;
     struct rect r;
-    int first, last;  /* indices into line_words order */
+    int first, last; /* indices into line_words order */
     int line;
-    bool colon;       /* ends with ':' */
-    bool heading;     /* may have its value below it across the page */
+    bool colon;   /* ends with ':' */
+    bool heading; /* may have its value below it across the page */
     enum language language;
-    int distance;     /* edits from the pattern */
+    int distance; /* edits from the pattern */
 };
 
 /* Words in reading order: lines from top to bottom, words from left to right. */
@@ -35,7 +36,7 @@ struct line {
     int first, count; /* into `order` */
 };
 struct lines {
-    int *order;       /* indices of page words */
+    int *order; /* indices of page words */
     int words;
     struct line *line;
     int count;

@@ -7,15 +7,32 @@
 #include "formread/labels.h"
 
 static const char *const symptom_names[] = {
-    "chest_pain",  "short_breath",   "stroke_signs", "loss_conscious", "severe_bleeding",
-    "throat_swelling", "suicidal",   "fever",        "cough",          "headache",
-    "nausea",      "abdominal_pain", "dizziness",    "rash",           "back_pain",
-    "sore_throat", "fatigue",        "joint_pain",   "diarrhea",       "palpitations",
+    "chest_pain",      "short_breath",   "stroke_signs", "loss_conscious", "severe_bleeding",
+    "throat_swelling", "suicidal",       "fever",        "cough",          "headache",
+    "nausea",          "abdominal_pain", "dizziness",    "rash",           "back_pain",
+    "sore_throat",     "fatigue",        "joint_pain",   "diarrhea",       "palpitations",
 };
 enum {
-    S_CHEST_PAIN = LABEL_SYMPTOM, S_SHORT_BREATH, S_STROKE, S_FAINT, S_BLEEDING, S_THROAT_SWELLING,
-    S_SUICIDAL, S_FEVER, S_COUGH, S_HEADACHE, S_NAUSEA, S_ABDOMINAL, S_DIZZINESS, S_RASH,
-    S_BACK_PAIN, S_SORE_THROAT, S_FATIGUE, S_JOINT_PAIN, S_DIARRHEA, S_PALPITATIONS
+    S_CHEST_PAIN = LABEL_SYMPTOM,
+    S_SHORT_BREATH,
+    S_STROKE,
+    S_FAINT,
+    S_BLEEDING,
+    S_THROAT_SWELLING,
+    S_SUICIDAL,
+    S_FEVER,
+    S_COUGH,
+    S_HEADACHE,
+    S_NAUSEA,
+    S_ABDOMINAL,
+    S_DIZZINESS,
+    S_RASH,
+    S_BACK_PAIN,
+    S_SORE_THROAT,
+    S_FATIGUE,
+    S_JOINT_PAIN,
+    S_DIARRHEA,
+    S_PALPITATIONS
 };
 
 struct label_pattern {

@@ -32,8 +32,9 @@ struct formread *formread_open(const char **ret_why)
     fr->osd = model_load("osd");
     if (fr->spa && fr->eng && fr->osd)
         return fr;
-    *ret_why = !fr->spa ? "tesseract model spa" : !fr->eng ? "tesseract model eng"
-                                                           : "tesseract model osd";
+    *ret_why = !fr->spa   ? "tesseract model spa"
+               : !fr->eng ? "tesseract model eng"
+                          : "tesseract model osd";
     formread_close(&fr);
     return NULL;
 }

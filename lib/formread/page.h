@@ -31,19 +31,19 @@ struct word {
 
 struct page {
     int number;
-    PIX *grey;         /* 8 bpp, background evened out, straightened */
-    PIX *bin;          /* 1 bpp, ink set */
-    PIX *hrules;       /* long horizontal lines of bin */
-    PIX *vrules;       /* long vertical lines of bin */
-    PIX *clean;        /* grey without rules: what is read */
+    PIX *grey;   /* 8 bpp, background evened out, straightened */
+    PIX *bin;    /* 1 bpp, ink set */
+    PIX *hrules; /* long horizontal lines of bin */
+    PIX *vrules; /* long vertical lines of bin */
+    PIX *clean;  /* grey without rules: what is read */
     int display_w, display_h;
-    int rotation;      /* degrees clockwise applied to make it upright: 0, 90, 180, 270 */
+    int rotation; /* degrees clockwise applied to make it upright: 0, 90, 180, 270 */
     double scale_x, scale_y;
-    double skew;       /* degrees clockwise applied after that */
+    double skew; /* degrees clockwise applied after that */
     struct word *words;
     size_t count;
-    int em;            /* height of a usual word's box */
-    double conf;       /* mean word confidence, weighted by length */
+    int em;      /* height of a usual word's box */
+    double conf; /* mean word confidence, weighted by length */
 };
 
 struct formread {

@@ -6,8 +6,8 @@
 #include "formread/values.h"
 #include "json/json_out.h"
 
-#define LOW_CONF    0.55 /* below it the page may stand on its side or head */
-#define FEW_WORDS   12
+#define LOW_CONF     0.55 /* below it the page may stand on its side or head */
+#define FEW_WORDS    12
 #define SYMPTOMS_MAX 64
 
 struct form {
@@ -149,8 +149,7 @@ static enum language extract(struct formread *fr, struct arena *arena, struct fo
         form->labels[p] = arena_array(arena, LABELS_MAX, sizeof(struct label));
         lines_make(arena, &form->page[p], &form->lines[p]);
         text_add(form, p);
-        form->label_count[p] =
-            labels_find(arena, &form->page[p], &form->lines[p], form->labels[p]);
+        form->label_count[p] = labels_find(arena, &form->page[p], &form->lines[p], form->labels[p]);
     }
     struct reading rd = {.fr = fr, .arena = arena, .language = language_of(form)};
     rd.order = date_order_of(form, rd.language);

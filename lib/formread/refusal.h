@@ -7,19 +7,19 @@
 enum formread_refusal {
     FORMREAD_OK,
     FORMREAD_EMPTY,
-    FORMREAD_TOO_LARGE,       /* bytes */
-    FORMREAD_UNSUPPORTED,     /* no type we read, whatever the file name says */
-    FORMREAD_DAMAGED,         /* right type, but does not decode to its end */
-    FORMREAD_PASSWORD,        /* encrypted PDF */
+    FORMREAD_TOO_LARGE,   /* bytes */
+    FORMREAD_UNSUPPORTED, /* no type we read, whatever the file name says */
+    FORMREAD_DAMAGED,     /* right type, but does not decode to its end */
+    FORMREAD_PASSWORD,    /* encrypted PDF */
     FORMREAD_TOO_MANY_PAGES,
     FORMREAD_TOO_MANY_PIXELS, /* a page above the limit, from its header */
     FORMREAD_NO_PAGES,
     FORMREAD__COUNT
 };
 
-#define FORMREAD_FILE_MAX   (20U << 20)  /* bytes of an upload */
-#define FORMREAD_PAGES_MAX  10           /* pages of a form */
-#define FORMREAD_PIXELS_MAX 50000000ULL  /* pixels of a page */
+#define FORMREAD_FILE_MAX   (20U << 20) /* bytes of an upload */
+#define FORMREAD_PAGES_MAX  10          /* pages of a form */
+#define FORMREAD_PIXELS_MAX 50000000ULL /* pixels of a page */
 
 /* "damaged", "password-protected", ...: stable, for programs. "" for FORMREAD_OK. */
 const char *formread_refusal_code(enum formread_refusal refusal);

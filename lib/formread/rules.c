@@ -3,18 +3,19 @@
  * A line is a long thin run of ink; heading bars (thick) and letters (short) are none. */
 #include "formread/page.h"
 
-#define H_LEN   70 /* pixels at reading scale, about a third of an inch */
-#define V_LEN   38 /* taller than capitals, lower than a comb cell */
-#define THICK   11 /* thicker is a bar or a picture */
+#define H_LEN 70 /* pixels at reading scale, about a third of an inch */
+#define V_LEN 38 /* taller than capitals, lower than a comb cell */
+#define THICK 11 /* thicker is a bar or a picture */
 
 /* Runs of at least `len` along one direction that are thinner than THICK across it. */
 static PIX *thin_lines(PIX *bin, int len, bool horizontal)
 {
-    CLEANUP(pix_free) PIX *runs =
-        horizontal ? pixOpenBrick(NULL, bin, len, 1) : pixOpenBrick(NULL, bin, 1, len);
-    CLEANUP(pix_free) PIX *thick = runs ? (horizontal ? pixOpenBrick(NULL, runs, len / 2, THICK)
-                                                      : pixOpenBrick(NULL, runs, THICK, len / 2))
-                                        : NULL;
+    CLEANUP(pix_free)
+    PIX *runs = horizontal ? pixOpenBrick(NULL, bin, len, 1) : pixOpenBrick(NULL, bin, 1, len);
+    CLEANUP(pix_free)
+    PIX *thick = runs ? (horizontal ? pixOpenBrick(NULL, runs, len / 2, THICK)
+                                    : pixOpenBrick(NULL, runs, THICK, len / 2))
+                      : NULL;
     if (thick == NULL)
         return NULL;
     return pixSubtract(NULL, runs, thick);
@@ -111,10 +112,10 @@ bool rule_in(PIX *rules, struct rect r, double share)
     if (part == NULL)
         return false;
     /* project onto the longer side: a sloping line still covers it */
-    CLEANUP(pix_free) PIX *flat = r.w >= r.h ? pixCloseBrick(NULL, part, 9, 1)
-                                             : pixCloseBrick(NULL, part, 1, 9);
-    NUMA *counts = flat ? (r.w >= r.h ? pixCountPixelsByColumn(flat) : pixCountPixelsByRow(flat, NULL))
-                        : NULL;
+    CLEANUP(pix_free)
+    PIX *flat = r.w >= r.h ? pixCloseBrick(NULL, part, 9, 1) : pixCloseBrick(NULL, part, 1, 9);
+    NUMA *counts =
+        flat ? (r.w >= r.h ? pixCountPixelsByColumn(flat) : pixCountPixelsByRow(flat, NULL)) : NULL;
     int hit = 0, n = counts ? numaGetCount(counts) : 0;
     for (int i = 0; i < n; i++) {
         l_int32 v = 0;

@@ -38,16 +38,24 @@ static enum formread_refusal one_page(struct formread_sniffed *ret, enum formrea
 {
     ret->type = type;
     ret->pages = 1;
-    ret->page[0] = (struct formread_sniffed_page){
-        .w = w, .h = h, .orientation = orientation, .x_per_y = 1};
+    ret->page[0] =
+        (struct formread_sniffed_page){.w = w, .h = h, .orientation = orientation, .x_per_y = 1};
     return pixels_check(w, h);
 }
 
 /* ---- TIFF ------------------------------------------------------------------------------------ */
 
-enum { TAG_WIDTH = 256, TAG_HEIGHT = 257, TAG_STRIPS = 273, TAG_ORIENTATION = 274,
-       TAG_STRIP_BYTES = 279, TAG_XRES = 282, TAG_YRES = 283, TAG_TILES = 324,
-       TAG_TILE_BYTES = 325 };
+enum {
+    TAG_WIDTH = 256,
+    TAG_HEIGHT = 257,
+    TAG_STRIPS = 273,
+    TAG_ORIENTATION = 274,
+    TAG_STRIP_BYTES = 279,
+    TAG_XRES = 282,
+    TAG_YRES = 283,
+    TAG_TILES = 324,
+    TAG_TILE_BYTES = 325
+};
 enum { TYPE_SHORT = 3, TYPE_LONG = 4, TYPE_RATIONAL = 5 };
 #define STRIPS_MAX 100000U
 
@@ -102,14 +110,31 @@ static enum formread_refusal ifd_read(const struct view *v, size_t ifd,
         size_t entry = ifd + 2 + (size_t)i * 12;
         struct tag t = tag_read(v, entry);
         switch (u16(v, entry)) {
-        case TAG_WIDTH: page->w = tag_value(v, &t, 0); break;
-        case TAG_HEIGHT: page->h = tag_value(v, &t, 0); break;
-        case TAG_ORIENTATION: page->orientation = (int)tag_value(v, &t, 0); break;
-        case TAG_STRIPS: case TAG_TILES: strips = t; break;
-        case TAG_STRIP_BYTES: case TAG_TILE_BYTES: bytes = t; break;
-        case TAG_XRES: xres = tag_rational(v, &t); break;
-        case TAG_YRES: yres = tag_rational(v, &t); break;
-        default: break;
+        case TAG_WIDTH:
+            page->w = tag_value(v, &t, 0);
+            break;
+        case TAG_HEIGHT:
+            page->h = tag_value(v, &t, 0);
+            break;
+        case TAG_ORIENTATION:
+            page->orientation = (int)tag_value(v, &t, 0);
+            break;
+        case TAG_STRIPS:
+        case TAG_TILES:
+            strips = t;
+            break;
+        case TAG_STRIP_BYTES:
+        case TAG_TILE_BYTES:
+            bytes = t;
+            break;
+        case TAG_XRES:
+            xres = tag_rational(v, &t);
+            break;
+        case TAG_YRES:
+            yres = tag_rational(v, &t);
+            break;
+        default:
+            break;
         }
     }
     if (page->orientation < 1 || page->orientation > 8)

@@ -10,14 +10,14 @@
 enum formread_type { FORMREAD_PNG, FORMREAD_JPEG, FORMREAD_TIFF, FORMREAD_PDF };
 
 struct formread_sniffed_page {
-    uint32_t w, h;           /* pixels as stored */
-    int orientation;         /* EXIF / TIFF tag 274, 1..8 */
-    double x_per_y;          /* horizontal by vertical resolution; 1 when unknown */
+    uint32_t w, h;   /* pixels as stored */
+    int orientation; /* EXIF / TIFF tag 274, 1..8 */
+    double x_per_y;  /* horizontal by vertical resolution; 1 when unknown */
 };
 
 struct formread_sniffed {
     enum formread_type type;
-    int pages;                                           /* 0 for PDF: the decoder knows */
+    int pages; /* 0 for PDF: the decoder knows */
     struct formread_sniffed_page page[FORMREAD_PAGES_MAX];
 };
 

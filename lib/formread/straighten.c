@@ -37,8 +37,8 @@ static double skew_find(PIX *grey)
 {
     CLEANUP(pix_free) PIX *bin = pixThresholdToBinary(grey, INK_LEVEL);
     l_float32 angle = 0, conf = 0;
-    if (bin == NULL || pixFindSkewSweepAndSearch(bin, &angle, &conf, 4, 2, SKEW_RANGE, SKEW_DELTA,
-                                                 0.01f) != 0)
+    if (bin == NULL ||
+        pixFindSkewSweepAndSearch(bin, &angle, &conf, 4, 2, SKEW_RANGE, SKEW_DELTA, 0.01f) != 0)
         return 0;
     return conf > 2.5f && fabsf(angle) > 0.03f ? angle : 0;
 }
@@ -55,8 +55,8 @@ bool page_straighten(struct page *page, PIX *display, double aspect, int turn)
     if (turn % 2)
         aspect = 1 / aspect;
     scale_choose(page, pixGetWidth(upright), pixGetHeight(upright), aspect);
-    CLEANUP(pix_free) PIX *scaled =
-        pixScale(upright, (l_float32)page->scale_x, (l_float32)page->scale_y);
+    CLEANUP(pix_free)
+    PIX *scaled = pixScale(upright, (l_float32)page->scale_x, (l_float32)page->scale_y);
     CLEANUP(pix_free) PIX *even = scaled ? evened(scaled) : NULL;
     if (even == NULL)
         return false;

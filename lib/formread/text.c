@@ -4,7 +4,8 @@
 #define DISTANCE_MAX_LEN 48
 
 /* Base letters of U+00C0..U+00FF, '.' where there is none. */
-static const char latin1_base[] = "aaaaaa.ceeeeiiiidnooooo.ouuuuy..aaaaaa.ceeeeiiiidnooooo.ouuuuy.y";
+static const char latin1_base[] =
+    "aaaaaa.ceeeeiiiidnooooo.ouuuuy..aaaaaa.ceeeeiiiidnooooo.ouuuuy.y";
 
 struct str text_fold(struct arena *arena, struct str s)
 {

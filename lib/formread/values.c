@@ -1,7 +1,8 @@
 /* Label -> value by geometry: the three places a value may stand, the form's habit, and a second
  * reading of the value alone.
  *
- * The rule not to break: a region with no ink is an empty value; nothing is taken from elsewhere. */
+ * The rule not to break: a region with no ink is an empty value; nothing is taken from elsewhere.
+ */
 #include "formread/values.h"
 
 #include "formread/text.h"
@@ -10,7 +11,7 @@
 
 struct candidate {
     struct rect region;
-    struct rect words;   /* around the page words inside; w 0 when none */
+    struct rect words; /* around the page words inside; w 0 when none */
     struct str text;
     double conf, fit;
     int xs[COLUMNS_MAX]; /* dividers of a comb */
@@ -39,8 +40,8 @@ static int next_label_x(const struct page *page, const struct label *labels, int
 {
     int x = pixGetWidth(page->grey) - page->em;
     for (int i = 0; i < n; i++)
-        if (i != self && rows_meet(band, labels[i].r) && labels[i].r.x >= right_of(labels[self].r) &&
-            labels[i].r.x - page->em / 4 < x)
+        if (i != self && rows_meet(band, labels[i].r) &&
+            labels[i].r.x >= right_of(labels[self].r) && labels[i].r.x - page->em / 4 < x)
             x = labels[i].r.x - page->em / 4;
     return x;
 }
@@ -93,7 +94,8 @@ static void columns_apply(const struct page *page, struct candidate *c, bool ski
     }
 }
 
-/* First row at or after `from` (stepping `step`) where a ruled line crosses the region, else `to`. */
+/* First row at or after `from` (stepping `step`) where a ruled line crosses the region, else `to`.
+ */
 static int ruled_row(const struct page *page, struct rect region, int from, int to, int step)
 {
     for (int y = from; step > 0 ? y < to : y > to; y += step) {
@@ -177,14 +179,18 @@ static double weight_of(enum field field)
     case FIELD_PHONE:
     case FIELD_NATIONAL_ID:
     case FIELD_TEMPERATURE:
-    case FIELD_CARD_NUMBER: return 1;
+    case FIELD_CARD_NUMBER:
+        return 1;
     case FIELD_INSURANCE_ID:
     case FIELD_SPO2:
-    case FIELD_CONSCIOUSNESS: return 0.7;
+    case FIELD_CONSCIOUSNESS:
+        return 0.7;
     case FIELD_HEART_RATE:
     case FIELD_RESPIRATORY_RATE:
-    case FIELD_FULL_NAME: return 0.5;
-    default: return 0.3;
+    case FIELD_FULL_NAME:
+        return 0.5;
+    default:
+        return 0.3;
     }
 }
 
@@ -210,8 +216,8 @@ static PIX *crop_make(const struct page *page, struct rect r)
 {
     int pad = page->em / 3;
     struct rect outer = {r.x - pad, r.y - pad, r.w + 2 * pad, r.h + 2 * pad};
-    outer = rect_meet(outer, (struct rect){0, 0, pixGetWidth(page->clean),
-                                           pixGetHeight(page->clean)});
+    outer =
+        rect_meet(outer, (struct rect){0, 0, pixGetWidth(page->clean), pixGetHeight(page->clean)});
     if (outer.w < 4 || outer.h < 4)
         return NULL;
     BOX *box = boxCreate(outer.x, outer.y, outer.w, outer.h);
@@ -251,8 +257,8 @@ static void value_read_again(const struct reading *rd, const struct page *page,
                              const struct candidate *c, struct value *v)
 {
     double conf = 0;
-    CLEANUP(pix_free) PIX *crop =
-        c->cells > 0 ? comb_strip(page, c->region, c->xs, c->cells) : crop_make(page, v->r);
+    CLEANUP(pix_free)
+    PIX *crop = c->cells > 0 ? comb_strip(page, c->region, c->xs, c->cells) : crop_make(page, v->r);
     if (crop == NULL)
         return;
     TessBaseAPI *api = rd->language == LANGUAGE_EN ? rd->fr->eng : rd->fr->spa;
@@ -303,7 +309,8 @@ static struct value value_read(const struct reading *rd, const struct page *page
 
 /* ---- all labels ------------------------------------------------------------------------------ */
 
-static void habits_learn(const struct label *labels, int n, struct candidate (*found)[DIRECTION__COUNT],
+static void habits_learn(const struct label *labels, int n,
+                         struct candidate (*found)[DIRECTION__COUNT],
                          double habit[4][DIRECTION__COUNT])
 {
     for (int i = 0; i < n; i++) {

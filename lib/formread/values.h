@@ -9,10 +9,10 @@ enum direction { RIGHT, BELOW, ABOVE, DIRECTION__COUNT };
 struct value {
     enum field field;
     int page;
-    struct str text;   /* raw, as read; empty: nothing there */
-    double fit;        /* of the text's form, field_normal */
-    double conf;       /* 0..1 that the text is right */
-    struct rect r;     /* around the value's ink; w 0 when blank */
+    struct str text; /* raw, as read; empty: nothing there */
+    double fit;      /* of the text's form, field_normal */
+    double conf;     /* 0..1 that the text is right */
+    struct rect r;   /* around the value's ink; w 0 when blank */
 };
 
 /* What the pages of a form share while their values are found. */
@@ -36,8 +36,8 @@ PIX *comb_strip(const struct page *page, struct rect r, const int *xs, int n);
 
 /* checkbox.c */
 struct symptom {
-    int concept;  /* index for symptom_concept() */
-    int checked;  /* 1 yes, 0 no, -1 cannot tell */
+    int concept; /* index for symptom_concept() */
+    int checked; /* 1 yes, 0 no, -1 cannot tell */
     double conf;
     int page;
     struct rect r; /* of the box, or of the label when there is none */

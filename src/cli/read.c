@@ -28,7 +28,8 @@ struct read_args {
 
 static const struct argp_option options[] = {
     {"redacted", 'r', "OUT", 0,
-     "also write the pages with card numbers blacked out: OUT.png for one page, else into folder OUT",
+     "also write the pages with card numbers blacked out: OUT.png for one page, else into folder "
+     "OUT",
      0},
     {0},
 };
@@ -52,9 +53,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const struct argp argp = {options, parse_option, "FILE...",
-                                 "Read intake forms (PNG, JPEG, TIFF, PDF): one JSON line each.",
-                                 NULL, NULL, NULL};
+static const struct argp argp = {
+    options,   parse_option,
+    "FILE...", "Read intake forms (PNG, JPEG, TIFF, PDF): one JSON line each.",
+    NULL,      NULL,
+    NULL};
 
 /* A file of at most one byte more than the reader takes: it says "too large" itself. */
 static struct problem *file_load(struct arena *arena, const char *path, struct str *ret)

@@ -41,22 +41,38 @@ const struct parsed_def parsed_defs[PARSED__COUNT] = {
 static enum parsed_key key_of_field(enum field field)
 {
     switch (field) {
-    case FIELD_FULL_NAME: return PARSED_FULL_NAME;
-    case FIELD_DATE_OF_BIRTH: return PARSED_DATE_OF_BIRTH;
-    case FIELD_INSURANCE_ID: return PARSED_INSURANCE_ID;
-    case FIELD_INSURANCE_PROVIDER: return PARSED_INSURANCE_PROVIDER;
-    case FIELD_PHONE: return PARSED_PHONE;
-    case FIELD_CHIEF_COMPLAINT: return PARSED_CHIEF_COMPLAINT;
-    case FIELD_ALLERGIES: return PARSED_ALLERGIES;
-    case FIELD_MEDICATIONS: return PARSED_MEDICATIONS;
-    case FIELD_BLOOD_PRESSURE: return PARSED_SYSTOLIC_BP;
-    case FIELD_HEART_RATE: return PARSED_HEART_RATE;
-    case FIELD_RESPIRATORY_RATE: return PARSED_RESPIRATORY_RATE;
-    case FIELD_SPO2: return PARSED_SPO2;
-    case FIELD_TEMPERATURE: return PARSED_TEMPERATURE;
-    case FIELD_CONSCIOUSNESS: return PARSED_CONSCIOUSNESS;
-    case FIELD_PAIN: return PARSED_PAIN;
-    default: return PARSED__COUNT;
+    case FIELD_FULL_NAME:
+        return PARSED_FULL_NAME;
+    case FIELD_DATE_OF_BIRTH:
+        return PARSED_DATE_OF_BIRTH;
+    case FIELD_INSURANCE_ID:
+        return PARSED_INSURANCE_ID;
+    case FIELD_INSURANCE_PROVIDER:
+        return PARSED_INSURANCE_PROVIDER;
+    case FIELD_PHONE:
+        return PARSED_PHONE;
+    case FIELD_CHIEF_COMPLAINT:
+        return PARSED_CHIEF_COMPLAINT;
+    case FIELD_ALLERGIES:
+        return PARSED_ALLERGIES;
+    case FIELD_MEDICATIONS:
+        return PARSED_MEDICATIONS;
+    case FIELD_BLOOD_PRESSURE:
+        return PARSED_SYSTOLIC_BP;
+    case FIELD_HEART_RATE:
+        return PARSED_HEART_RATE;
+    case FIELD_RESPIRATORY_RATE:
+        return PARSED_RESPIRATORY_RATE;
+    case FIELD_SPO2:
+        return PARSED_SPO2;
+    case FIELD_TEMPERATURE:
+        return PARSED_TEMPERATURE;
+    case FIELD_CONSCIOUSNESS:
+        return PARSED_CONSCIOUSNESS;
+    case FIELD_PAIN:
+        return PARSED_PAIN;
+    default:
+        return PARSED__COUNT;
     }
 }
 
@@ -192,12 +208,11 @@ static void spans_redact(struct parsed_form *form, struct str text, const json_t
     form->redaction_complete = n <= SPANS_MAX;
     n = n < SPANS_MAX ? n : SPANS_MAX;
     for (size_t i = 0; i < n; i++)
-        form->pan_detected = form->pan_detected || spans[i].kind == PAN_CARD ||
-                             spans[i].kind == PAN_TRACK;
+        form->pan_detected =
+            form->pan_detected || spans[i].kind == PAN_CARD || spans[i].kind == PAN_TRACK;
     if (n == 0)
         return;
-    json_array_foreach(words, index, word)
-    {
+    json_array_foreach (words, index, word) {
         json_int_t start = json_integer_value(json_object_get(word, "start"));
         json_int_t end = json_integer_value(json_object_get(word, "end"));
         int page = small_int(json_object_get(word, "page"), form->pages - 1);
@@ -222,8 +237,7 @@ static void labels_redact(struct parsed_form *form, const json_t *fields)
 {
     size_t index;
     json_t *item;
-    json_array_foreach(fields, index, item)
-    {
+    json_array_foreach (fields, index, item) {
         enum field field = field_of(text_of(json_object_get(item, "key")));
         const char *kind = field == FIELD_CARD_NUMBER   ? "pan"
                            : field == FIELD_CARD_CVV    ? "cvv"
@@ -252,8 +266,7 @@ void parsed_symptoms_read(struct arena *arena, struct parsed_form *form, const j
 {
     size_t index;
     json_t *item;
-    json_array_foreach(items, index, item)
-    {
+    json_array_foreach (items, index, item) {
         const json_t *checked = json_object_get(item, "checked");
         struct parsed_symptom s = {
             .concept = concept_of(arena, text_of(json_object_get(item, "concept"))),
@@ -288,7 +301,8 @@ static void reader_json_take(struct arena *arena, const json_t *root, struct par
     form->text = scrub(arena, (struct raw_text){text});
     spans_redact(form, text, json_object_get(root, "words"));
     labels_redact(form, fields);
-    json_array_foreach(fields, index, item) field_put(arena, form, item);
+    json_array_foreach (fields, index, item)
+        field_put(arena, form, item);
     parsed_symptoms_read(arena, form, json_object_get(root, "symptoms"));
     form->ms_scrub = (int)((clock_mono_us() - start) / 1000);
 }

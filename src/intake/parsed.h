@@ -2,7 +2,8 @@
  *
  * This is the trusted half of reading: it takes the jailed reader's JSON as untrusted input, brings
  * every value into its one form (lib/formread/field.h), masks card numbers, scores and decides what
- * a person must look at. The rule not to break: no text leaves this module that was not scrubbed. */
+ * a person must look at. The rule not to break: no text leaves this module that was not scrubbed.
+ */
 #ifndef NEXACORE_INTAKE_PARSED_H
 #define NEXACORE_INTAKE_PARSED_H
 
@@ -80,8 +81,8 @@ struct parsed_form {
     struct parsed_redaction redactions[PARSED_REDACTIONS_MAX];
     size_t redaction_count;
     bool pan_detected;
-    bool redaction_complete; /* false: more to black out than fits; withhold the pages */
-    struct str national_id;  /* digits; for its keyed hash alone, never stored; p NULL: none */
+    bool redaction_complete;      /* false: more to black out than fits; withhold the pages */
+    struct str national_id;       /* digits; for its keyed hash alone, never stored; p NULL: none */
     const char *national_id_type; /* "SSN" or "CC" */
     struct triage_result triage;
     bool requires_review;
@@ -92,9 +93,9 @@ struct parsed_form {
 
 /* Thresholds of a clinic, in hundredths; zero means the default. */
 struct parsed_policy {
-    int emergency_at;  /* 60; a clinic may set 50..70 */
-    int form_review;   /* 80: a form below goes to review */
-    int field_review;  /* 60: a required field below goes to review */
+    int emergency_at; /* 60; a clinic may set 50..70 */
+    int form_review;  /* 80: a form below goes to review */
+    int field_review; /* 60: a required field below goes to review */
 };
 
 /* Reads the reader's JSON, scrubs, scores and judges. The form lives in `arena`. JSON that is not

@@ -219,8 +219,7 @@ void parsed_write_json(const struct parsed_form *form, enum parsed_mode mode, st
 static struct str stored_text(struct arena *arena, const json_t *v)
 {
     if (json_is_string(v))
-        return arena_str(arena,
-                         (struct str){json_string_value(v), json_string_length(v)});
+        return arena_str(arena, (struct str){json_string_value(v), json_string_length(v)});
     if (json_is_integer(v))
         return str_of(arena_fmt(arena, "%lld", (long long)json_integer_value(v)));
     if (json_is_real(v))

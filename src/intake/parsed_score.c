@@ -46,33 +46,30 @@ static void triage_run(struct arena *arena, const struct parsed_policy *policy,
     for (size_t i = 0; i < form->symptom_count; i++)
         if (form->symptoms[i].checked == 1)
             symptoms[n++] = (struct triage_symptom){form->symptoms[i].concept, true};
-    struct triage_text texts[] = {
-        {"chiefComplaint", form->fields[PARSED_CHIEF_COMPLAINT].text}};
+    struct triage_text texts[] = {{"chiefComplaint", form->fields[PARSED_CHIEF_COMPLAINT].text}};
     struct str awake = form->fields[PARSED_CONSCIOUSNESS].text;
-    struct triage_input input = {
-        .lang = str_of(form->language),
-        .age_months = age_months(form->fields[PARSED_DATE_OF_BIRTH].text),
-        .texts = texts,
-        .text_count = texts[0].text.p ? 1 : 0,
-        .symptoms = symptoms,
-        .symptom_count = n,
-        .emergency_at = policy ? policy->emergency_at : 0,
-        .vitals = {.sbp = vital_of(form, PARSED_SYSTOLIC_BP, 1),
-                   .dbp = vital_of(form, PARSED_DIASTOLIC_BP, 1),
-                   .hr = vital_of(form, PARSED_HEART_RATE, 1),
-                   .rr = vital_of(form, PARSED_RESPIRATORY_RATE, 1),
-                   .spo2 = vital_of(form, PARSED_SPO2, 1),
-                   .temp = vital_of(form, PARSED_TEMPERATURE, 10),
-                   .pain = vital_of(form, PARSED_PAIN, 1),
-                   .acvpu = awake.n == 1 ? awake.p[0] : 0}};
+    struct triage_input input = {.lang = str_of(form->language),
+                                 .age_months = age_months(form->fields[PARSED_DATE_OF_BIRTH].text),
+                                 .texts = texts,
+                                 .text_count = texts[0].text.p ? 1 : 0,
+                                 .symptoms = symptoms,
+                                 .symptom_count = n,
+                                 .emergency_at = policy ? policy->emergency_at : 0,
+                                 .vitals = {.sbp = vital_of(form, PARSED_SYSTOLIC_BP, 1),
+                                            .dbp = vital_of(form, PARSED_DIASTOLIC_BP, 1),
+                                            .hr = vital_of(form, PARSED_HEART_RATE, 1),
+                                            .rr = vital_of(form, PARSED_RESPIRATORY_RATE, 1),
+                                            .spo2 = vital_of(form, PARSED_SPO2, 1),
+                                            .temp = vital_of(form, PARSED_TEMPERATURE, 10),
+                                            .pain = vital_of(form, PARSED_PAIN, 1),
+                                            .acvpu = awake.n == 1 ? awake.p[0] : 0}};
     triage_score(arena, triage_rules_default(), &input, &form->triage);
 }
 
 static void why(struct arena *arena, struct parsed_form *form, const char *what, const char *key)
 {
     if (form->review_count < ARRAY_LEN(form->review_why))
-        form->review_why[form->review_count++] =
-            key ? arena_fmt(arena, "%s:%s", what, key) : what;
+        form->review_why[form->review_count++] = key ? arena_fmt(arena, "%s:%s", what, key) : what;
     form->requires_review = true;
 }
 

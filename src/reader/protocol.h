@@ -28,7 +28,7 @@ enum frame_type {
 #define FRAME_HEAD      5
 #define FRAME_ASK_MAX   ((20U << 20) + (64U << 10)) /* a file and its boxes */
 #define FRAME_JSON_MAX  (8U << 20)
-#define FRAME_PAGE_MAX  (160U << 20)                /* PNG of 50 megapixels of noise */
+#define FRAME_PAGE_MAX  (160U << 20) /* PNG of 50 megapixels of noise */
 #define FRAME_BOXES_MAX 500
 #define FRAME_BOX_LEN   20
 

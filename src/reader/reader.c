@@ -60,8 +60,9 @@ struct problem *reader_new(const char *path, struct reader **ret)
         path = beside;
     }
     if (access(path, X_OK) != 0)
-        return problem_new(NULL, PROBLEM_UNAVAILABLE, "nexacore-reader is not installed beside "
-                                                      "nexacore");
+        return problem_new(NULL, PROBLEM_UNAVAILABLE,
+                           "nexacore-reader is not installed beside "
+                           "nexacore");
     struct arena *own = arena_new(1U << 16);
     struct reader *r = arena_make(own, struct reader);
     r->own = own;
@@ -223,7 +224,8 @@ static struct problem *cannot_start(struct reader *r, struct arena *arena, const
     child_end(r);
     snprintf(r->code, sizeof(r->code), "reader-unavailable");
     return problem_cause(
-        problem_new(arena, PROBLEM_UNAVAILABLE, "The form reader could not be started."), "%s", why);
+        problem_new(arena, PROBLEM_UNAVAILABLE, "The form reader could not be started."), "%s",
+        why);
 }
 
 static struct problem *child_need(struct reader *r, struct arena *arena)

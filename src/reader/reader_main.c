@@ -18,20 +18,21 @@
 
 #define SCRATCH_MAX (256U << 20)
 
-/* The leak checker needs ptrace, which the jail denies; the unsanitised tests look for leaks by RSS. */
+/* The leak checker needs ptrace, which the jail denies; the unsanitised tests look for leaks by
+ * RSS. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)
 {
     return "detect_leaks=0";
 }
 
-static const char *const font_dirs[] = {"/usr/share/fonts",   "/usr/local/share/fonts",
-                                        "/etc/fonts",         "/usr/share/fontconfig",
-                                        "/var/cache/fontconfig", "/usr/share/poppler",
-                                        "/usr/share/ghostscript"};
+static const char *const font_dirs[] = {
+    "/usr/share/fonts",      "/usr/local/share/fonts", "/etc/fonts",
+    "/usr/share/fontconfig", "/var/cache/fontconfig",  "/usr/share/poppler",
+    "/usr/share/ghostscript"};
 
-/* A page of text in fonts that are not embedded: rendering it makes poppler and fontconfig load what
- * they load once, while files can still be opened. */
+/* A page of text in fonts that are not embedded: rendering it makes poppler and fontconfig load
+ * what they load once, while files can still be opened. */
 static const char warm_up[] =
     "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n"
     "2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj\n"

@@ -121,8 +121,8 @@ void http_problem_log(const struct problem *p)
 {
     int status = problem_status(p->kind);
     if (status >= 500)
-        log_warn("%d %s: %s%s%s", status, problem_slug(p->kind), p->detail,
-                 p->cause[0] ? ": " : "", p->cause);
+        log_warn("%d %s: %s%s%s", status, problem_slug(p->kind), p->detail, p->cause[0] ? ": " : "",
+                 p->cause);
     else
         log_debug("%d %s: %s", status, problem_slug(p->kind), p->detail);
 }

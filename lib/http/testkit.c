@@ -51,6 +51,8 @@ void world_start(struct world *w, const struct http_route *routes, size_t count)
     if (p)
         fail_msg("%s", p->detail);
     assert_null(http_routes_add(w->server, routes, count));
+    if (w->static_dir)
+        assert_null(http_static_add(w->server, "/", w->static_dir, true));
     p = http_start(w->server);
     if (p)
         fail_msg("%s", p->detail);

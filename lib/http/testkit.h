@@ -18,6 +18,7 @@ struct world {
     struct http_config config;
     _Atomic int want; /* 1: drain, 2: stop */
     _Atomic int drained;
+    const char *static_dir; /* served below "/" as a single-page application, when set */
     unsigned drain_ms;
     unsigned port;
 };

@@ -189,6 +189,7 @@ struct bullmq_worker_opts {
                                      at a quarter of it */
     unsigned stalled_interval_ms; /* 0: 30000. A dead worker's jobs are back after one lock_ms and
                                      one to two of these */
+    bool skip_stalled;            /* leave the sweeps to other workers */
     unsigned max_stalled;         /* 0: 1. A job that killed its worker more often fails */
     unsigned drain_delay_ms;      /* 0: 5000. The longest wait for the wake-up marker */
     unsigned limit_max;           /* worker rate limit: limit_max jobs per limit_ms; 0: none */
@@ -258,6 +259,7 @@ enum bullmq_state {
 };
 const char *bullmq_state_name(enum bullmq_state state); /* "waiting", "active", ... */
 
+/* How many jobs of each state a queue has now. */
 struct bullmq_counts {
     uint64_t jobs[BULLMQ_STATE__COUNT];
     bool paused;

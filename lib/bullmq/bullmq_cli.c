@@ -18,7 +18,7 @@
 #include "base/log.h"
 #include "bullmq/bullmq.h"
 
-enum { IN_FLIGHT_MOST = 256, CLOSE_MS = 10000 };
+enum { IN_FLIGHT_MOST = 256, CLOSE_MS = 10000, HOLD_SWEEP_MS = 200 };
 
 struct cli {
     const char *host, *port;
@@ -203,6 +203,8 @@ static struct problem *run_worker(struct cli *cli, bullmq_handler *handler, unsi
         .handler = handler,
         .user = cli,
         .max_jobs = jobs,
+        .stalled_interval_ms = HOLD_SWEEP_MS,
+        .skip_stalled = handler != handle_hold, /* mode stalled is for that */
         .metrics_points = 60,
         .remove_on_complete.mode = cli->keep ? BULLMQ_KEEP_ALL : BULLMQ_KEEP_NONE,
     };

@@ -123,7 +123,8 @@ void *worker_keeper(void *worker)
             next_renew = now + renew_us;
         }
         if (now >= next_sweep && !stopped) {
-            sweep(w);
+            if (!w->opts.skip_stalled)
+                sweep(w);
             next_sweep = now + sweep_us;
         }
         bool first_renew = stopped || next_renew < next_sweep;

@@ -82,11 +82,6 @@ void bullmq_redis_free(struct bullmq_redis **redis)
     arena_free(&arena); /* wipes: the URL may hold a password */
 }
 
-bool wire_connected(const struct bullmq_redis *redis)
-{
-    return redis->cx != NULL;
-}
-
 void wire_drop(struct bullmq_redis *redis)
 {
     if (redis->cx)
@@ -106,8 +101,10 @@ static struct timeval timeval_of(unsigned ms)
 }
 
 /* Notes a failure: drops the connection, sets the back-off, logs the first one of an outage. */
-static struct problem *went_away(struct bullmq_redis *redis, const char *what)
+static struct problem *went_away(struct bullmq_redis *redis, const char *words)
 {
+    char what[160];
+    snprintf(what, sizeof(what), "%s", words); /* they may live in the connection */
     wire_drop(redis);
     unsigned shift = redis->failures < 6 ? redis->failures : 6;
     int64_t wait_ms = (int64_t)BACKOFF_FIRST_MS << shift;

@@ -79,8 +79,8 @@ int64_t wire_wait_ms(const struct bullmq_redis *redis);
 struct problem *wire_block(struct bullmq_redis *redis, struct batch *b, int wake_fd,
                            int64_t timeout_ms, redisReply **ret_reply);
 
+/* Closes the connection; the next batch opens another. */
 void wire_drop(struct bullmq_redis *redis);
-bool wire_connected(const struct bullmq_redis *redis);
 
 int64_t now_ms(void); /* wall clock, as BullMQ counts */
 

@@ -1,0 +1,141 @@
+// What must survive: a killed worker, a restarted Redis, a forgotten script, a frozen Redis.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { BullWorld, until } from './bullmq_world.mjs';
+
+let world;
+before(async () => (world = await BullWorld.open(['--appendonly', 'yes', '--appendfsync', 'always'])));
+after(() => world.close());
+
+test('a job abandoned by a crashed worker is put back by two sweeps and done again', async () => {
+    const name = world.newName();
+    const queue = world.queue(name);
+    const job = await queue.add('fragile', {});
+    await world.cliDone('lock', name, 1);
+    assert.equal(await job.getState(), 'active');
+    assert.match(await world.cliDone('stalled', name, 50), /0 jobs/);
+    await sleep(80);
+    assert.match(await world.cliDone('stalled', name, 50), /1 jobs/);
+    assert.equal(await job.getState(), 'waiting');
+    await world.cliDone('work', name, 1, 1, 'keep');
+    assert.equal(await job.getState(), 'completed');
+});
+
+test('kill -9 of a C worker: a stock Worker recovers its job', async () => {
+    const name = world.newName();
+    const queue = world.queue(name);
+    const job = await queue.add('fragile', {});
+    const victim = world.cli('hold', name, 60_000, 1);
+    await until('the job runs', () => victim.output.includes('hold: running'));
+    victim.kill('SIGKILL');
+    await victim.ended;
+    assert.equal(await job.getState(), 'active');
+    const redis = world.raw();
+    await redis.pexpire(`bull:${name}:${job.id}:lock`, 1); // 30 s later
+    world.worker(name, async () => 'rescued', { stalledInterval: 100 });
+    await until('the job is done again', async () => (await job.getState()) === 'completed');
+    const again = await queue.getJob(job.id);
+    assert.equal(again.returnvalue, 'rescued');
+    assert.equal(again.stalledCounter, 1);
+});
+
+test('a job that stalls too often fails at its next fetch, in C', async () => {
+    const name = world.newName();
+    const queue = world.queue(name);
+    const job = await queue.add('killer', {});
+    for (let i = 0; i < 2; i++) {
+        await world.cliDone('lock', name, 1);
+        await world.cliDone('stalled', name, 20);
+        await sleep(40);
+        assert.match(await world.cliDone('stalled', name, 20), /1 jobs/);
+        await sleep(40);
+    }
+    await world.cliDone('work', name, 1, 1, 'keep');
+    assert.equal(await job.getState(), 'failed');
+    assert.match((await queue.getJob(job.id)).failedReason, /stalled more than allowable limit/);
+});
+
+test('a worker whose lock was taken away cannot report', async () => {
+    const name = world.newName();
+    const queue = world.queue(name);
+    const job = await queue.add('slow', {});
+    const worker = world.cli('hold', name, 800, 1);
+    await until('the job runs', () => worker.output.includes('hold: running'));
+    const redis = world.raw();
+    await redis.set(`bull:${name}:${job.id}:lock`, 'somebody else', 'PX', 60_000);
+    await worker.ended;
+    assert.match(worker.output, /came too late \(code -6\)/);
+    assert.equal(await job.getState(), 'active');
+});
+
+test('scripts that Redis forgot are loaded again in the middle of the work', async () => {
+    const name = world.newName();
+    const queue = world.queue(name);
+    await queue.add('one', {});
+    const worker = world.cli('hold', name, 300, 2);
+    await until('the first job runs', () => worker.output.includes('hold: running'));
+    const redis = world.raw();
+    await redis.call('SCRIPT', 'FLUSH');
+    await queue.add('two', {});
+    assert.equal((await worker.ended).code, 0);
+    assert.match(worker.output, /2 completed, 0 failed, 0 retried, 0 lost/);
+});
+
+test('a worker outlives a Redis restart, says so once, and goes on', async () => {
+    const name = world.newName();
+    const queue = world.queue(name);
+    const worker = world.cli('hold', name, 10, 2);
+    await queue.add('before', {});
+    await until('the first job is done', async () => (await queue.getCompletedCount()) === 1);
+    await world.stopRedis('SIGKILL');
+    await sleep(1500);
+    await world.startRedis();
+    await queue.add('after', {});
+    assert.equal((await worker.ended).code, 0, worker.output);
+    assert.equal(worker.output.match(/is away/g).length, 1, worker.output);
+    assert.equal(worker.output.match(/is back/g).length, 1, worker.output);
+    assert.equal(await queue.getCompletedCount(), 2);
+});
+
+test('adding to a Redis that is down or frozen is refused within two seconds', async () => {
+    const name = world.newName();
+    const timed = async () => {
+        const start = Date.now();
+        const child = world.cli('add', name, 1, 1);
+        const { code } = await child.ended;
+        return { code, ms: Date.now() - start, output: child.output };
+    };
+    world.redis.kill('SIGSTOP');
+    const frozen = await timed();
+    world.redis.kill('SIGCONT');
+    assert.equal(frozen.code, 1);
+    assert.match(frozen.output, /Redis does not answer/);
+    assert.ok(frozen.ms < 3000, `${frozen.ms} ms`);
+    await world.stopRedis();
+    const down = await timed();
+    await world.startRedis();
+    assert.equal(down.code, 1);
+    assert.ok(down.ms < 2500, `${down.ms} ms`);
+    assert.equal((await timed()).code, 0);
+});
+
+test('an unfit Redis is named with its cure', async () => {
+    const evicting = await BullWorld.open(['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru']);
+    const secret = await BullWorld.open(['--requirepass', 'pa:ss@w/ord']);
+    try {
+        const first = evicting.cli('check', 'q');
+        await first.ended;
+        assert.match(first.output, /allkeys-lru.*noeviction/);
+        const second = secret.cli('check', 'q');
+        await second.ended;
+        assert.match(second.output, /NOAUTH/);
+        secret.cliEnv = { REDISCLI_AUTH: 'pa:ss@w/ord' };
+        assert.match(await secret.cliDone('check', 'q'), /fit for queues/);
+        assert.match(await secret.cliDone('add', 'q', 1, 1), /add: 1 jobs/);
+    } finally {
+        await evicting.close();
+        await secret.close();
+    }
+});

@@ -1,0 +1,124 @@
+// A Redis of its own on a free port, stock BullMQ objects on it, and bullmq_cli from the build.
+//
+// Rule: everything started here is remembered and ended by close(), by pid, also after a failure.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { Queue, QueueEvents, Worker } from 'bullmq';
+import { Redis } from 'ioredis';
+
+const build = process.env.NEXACORE_BUILD ?? resolve(import.meta.dirname, '../../build');
+export const cliPath = join(build, 'bullmq_cli');
+
+async function freePort() {
+    const server = createServer();
+    await new Promise((done) => server.listen(0, '127.0.0.1', done));
+    const { port } = server.address();
+    await new Promise((done) => server.close(done));
+    return port;
+}
+
+export async function until(what, check, ms = 20_000) {
+    const end = Date.now() + ms;
+    for (;;) {
+        const value = await check();
+        if (value) return value;
+        if (Date.now() > end) throw new Error(`never happened: ${what}`);
+        await sleep(25);
+    }
+}
+
+export class BullWorld {
+    #dir = mkdtempSync(join(tmpdir(), 'bullmq-'));
+    #children = new Set();
+    #closers = [];
+    #queues = 0;
+
+    static async open(redisArgs = []) {
+        const world = new BullWorld();
+        world.port = await freePort();
+        world.connection = { host: '127.0.0.1', port: world.port, maxRetriesPerRequest: null };
+        world.redisArgs = redisArgs;
+        await world.startRedis();
+        return world;
+    }
+
+    async startRedis() {
+        const args = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#dir, '--save', ''];
+        this.redis = this.#spawn('redis-server', [...args, ...this.redisArgs]);
+        await until('redis answers', () => this.redis.output.includes('Ready to accept connections'));
+    }
+
+    async stopRedis(signal = 'SIGTERM') {
+        this.redis.kill(signal);
+        await this.redis.ended;
+    }
+
+    #spawn(command, args, options = {}) {
+        const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+        child.output = '';
+        child.stdout.on('data', (d) => (child.output += d));
+        child.stderr.on('data', (d) => (child.output += d));
+        child.ended = new Promise((done) => child.on('close', (code, signal) => done({ code, signal })));
+        child.ended.then(() => this.#children.delete(child));
+        this.#children.add(child);
+        return child;
+    }
+
+    // Starts bullmq_cli and returns the child; cliDone waits for its success and gives its output.
+    cli(...args) {
+        return this.#spawn(cliPath, ['--port', String(this.port), ...args.map(String)], {
+            env: { ...process.env, ...this.cliEnv },
+        });
+    }
+
+    async cliDone(...args) {
+        const child = this.cli(...args);
+        const { code, signal } = await child.ended;
+        if (code !== 0) throw new Error(`bullmq_cli ${args.join(' ')}: ${code ?? signal}\n${child.output}`);
+        return child.output;
+    }
+
+    newName(base = 'q') {
+        return `${base}-${++this.#queues}`;
+    }
+
+    #keep(object) {
+        object.on('error', () => {}); // a Redis that a test stops on purpose
+        this.#closers.push(() => object.close());
+        return object;
+    }
+
+    // A plain connection, to do to Redis what a test needs.
+    raw() {
+        const redis = new Redis(this.connection);
+        redis.on('error', () => {});
+        this.#closers.push(() => redis.disconnect());
+        return redis;
+    }
+
+    queue(name) {
+        return this.#keep(new Queue(name, { connection: this.connection }));
+    }
+
+    async events(name) {
+        const events = this.#keep(new QueueEvents(name, { connection: this.connection }));
+        await events.waitUntilReady();
+        return events;
+    }
+
+    worker(name, processor, options = {}) {
+        return this.#keep(new Worker(name, processor, { connection: this.connection, ...options }));
+    }
+
+    async close() {
+        for (const close of this.#closers.reverse()) await close();
+        for (const child of this.#children) child.kill('SIGKILL');
+        await Promise.all([...this.#children].map((child) => child.ended));
+        rmSync(this.#dir, { recursive: true, force: true });
+    }
+}

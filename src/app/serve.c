@@ -56,7 +56,7 @@ static void served(void *arg)
     uv_close((uv_handle_t *)&s->on_term, NULL);
     uv_close((uv_handle_t *)&s->on_int, NULL);
     health_stop(&s->health);
-    live_stop(s->app->live);
+    http_server_free(&s->http); /* its handles are the last ones: the loop ends by itself */
 }
 
 static void on_signal(uv_signal_t *handle, int signal)
@@ -67,6 +67,7 @@ static void on_signal(uv_signal_t *handle, int signal)
     s->stopping = true;
     log_info("signal %d: answering what runs, then stopping", signal);
     health_draining(s->health);
+    live_stop(s->app->live); /* answers waiting polls, which would hold the drain */
     http_drain(s->http, DRAIN_MS, served, s);
 }
 
@@ -144,7 +145,6 @@ int serve_run(struct app *app)
     log_info("serving on port %u", http_port(s.http));
     uv_run(&s.loop, UV_RUN_DEFAULT);
     live_free(&app->live);
-    http_server_free(&s.http);
     journal_close(&app->journal);
     auth_free(&app->auth);
     uv_loop_close(&s.loop);

@@ -1,5 +1,5 @@
-/* Fuzzing lib/openpgp: whole messages, and (because no fuzzer guesses an MDC) the packet and literal
- * parsers on their own and a message sealed around the input. */
+/* Fuzzing lib/openpgp: whole messages, and (because no fuzzer guesses an MDC) the packet and
+ * literal parsers on their own and a message sealed around the input. */
 #include <stdlib.h>
 
 #include "base/cleanup.h"

@@ -52,6 +52,9 @@ static const struct {
 } commands[] = {
     {"serve", cmd_serve, "serve the API, the web page and the live channel"},
     {"migrate", cmd_migrate, "bring the database's schema up to date"},
+    {"keys", cmd_keys, "make, rotate and shred keys"},
+    {"clinic", cmd_clinic, "create and list clinics"},
+    {"user", cmd_user, "create and deactivate users"},
     {"read", cmd_read, "read intake forms: one JSON line each"},
     {"pan", cmd_pan, "mask card numbers in text"},
     {"triage", cmd_triage, "score complaints and vital signs"},

@@ -14,8 +14,9 @@
 
 #define OPENPGP_NAME_MAX  255             /* bytes: the length is one octet (RFC 4880 5.9) */
 #define OPENPGP_PLAIN_MAX (1024U * 1024U) /* bytes of one literal */
-#define OPENPGP_OVERHEAD  (OPENPGP_NAME_MAX + 80) /* a sealed message is at most this much longer  \
-                                                   */
+#define OPENPGP_OVERHEAD                                                                           \
+    (OPENPGP_NAME_MAX + 80) /* a sealed message is at most this much longer                        \
+                             */
 
 struct openpgp_key;
 

@@ -32,7 +32,9 @@ struct store_put {
     char temp[33];      /* file: name below .tmp */
 };
 
+/* Fill in `store` (its arena is there already) from the URL's part after "file://". */
 struct problem *file_store_open(struct arena *arena, struct str path, struct store *store);
+/* The same from the part after "s3://"; credentials come from the environment. */
 struct problem *s3_store_open(struct arena *arena, struct str bucket_and_query,
                               struct store *store);
 

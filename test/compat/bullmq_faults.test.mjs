@@ -94,8 +94,8 @@ test('a worker outlives a Redis restart, says so once, and goes on', async () =>
     await world.startRedis();
     await queue.add('after', {});
     assert.equal((await worker.ended).code, 0, worker.output);
-    assert.equal(worker.output.match(/is away/g).length, 1, worker.output);
-    assert.equal(worker.output.match(/is back/g).length, 1, worker.output);
+    assert.equal(worker.output.match(/is away:/g).length, 1, worker.output);
+    assert.equal(worker.output.match(/is back after/g).length, 1, worker.output);
     assert.equal(await queue.getCompletedCount(), 2);
 });
 

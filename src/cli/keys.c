@@ -84,17 +84,23 @@ static void draw_bar(void *arg, size_t done, size_t total)
             (int)(BAR_WIDTH - filled), "", done, total > done ? total : done);
 }
 
-static struct problem *rotate_one(const struct tool *tool, struct uuid clinic)
+static void end_bar(void)
+{
+    if (isatty(STDERR_FILENO))
+        fputc('\n', stderr);
+}
+
+/* `before` counts rows that the first pass has sealed already. */
+static struct problem *rotate_one(const struct tool *tool, struct uuid clinic, size_t before)
 {
     struct ctx cx = tool_ctx(tool, clinic);
     struct rotate_result result;
     struct problem *p = phi_rotate(&cx, draw_bar, NULL, &result);
-    if (isatty(STDERR_FILENO))
-        fputc('\n', stderr);
+    end_bar();
     TRY(p);
     printf(
         "%s: key version %d, %zu rows sealed anew, %zu on older versions, %zu versions retired\n",
-        uuid_z(clinic), result.version, result.resealed, result.left, result.retired);
+        uuid_z(clinic), result.version, before + result.resealed, result.left, result.retired);
     if (result.left > 0)
         return problem_new(tool->arena, PROBLEM_CONFLICT,
                            "%zu rows are still on an older key (%zu cannot be opened, see the log);"
@@ -103,7 +109,7 @@ static struct problem *rotate_one(const struct tool *tool, struct uuid clinic)
     return NULL;
 }
 
-static struct problem *rotate_all(const struct tool *tool)
+static struct problem *clinics_to_rotate(const struct tool *tool, struct uuid **ret, size_t *ret_n)
 {
     struct ctx cx = tool_ctx_everywhere(tool);
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
@@ -115,13 +121,34 @@ static struct problem *rotate_all(const struct tool *tool)
     for (size_t i = 0; i < n; i++)
         clinics[i] = pg_get_uuid(r, i, 0);
     TRY(pg_tx_commit(&tx));
-    struct problem *last = NULL; /* one clinic's trouble does not keep the others waiting */
+    *ret = clinics;
+    *ret_n = n;
+    return NULL;
+}
+
+/* All are begun before the first is finished, so that the wait for other processes is paid once.
+ * One clinic's trouble does not keep the others back. */
+static struct problem *rotate_all(const struct tool *tool)
+{
+    struct uuid *clinics;
+    size_t n, failed = 0;
+    TRY(clinics_to_rotate(tool, &clinics, &n));
+    struct rotate_result *begun = arena_array(tool->arena, n + 1, sizeof(*begun));
     for (size_t i = 0; i < n; i++) {
-        struct problem *p = rotate_one(tool, clinics[i]);
-        if (p)
-            tool_status(NAME, last = p);
+        struct ctx cx = tool_ctx(tool, clinics[i]);
+        struct problem *p = phi_rotate_begin(&cx, draw_bar, NULL, &begun[i]);
+        end_bar();
+        tool_status(NAME, p);
     }
-    return last ? problem_new(tool->arena, PROBLEM_CONFLICT, "not every clinic was rotated") : NULL;
+    for (size_t i = 0; i < n; i++) {
+        struct problem *p = rotate_one(tool, clinics[i], begun[i].resealed);
+        tool_status(NAME, p);
+        failed += p != NULL;
+    }
+    if (failed == 0)
+        return NULL;
+    return problem_new(tool->arena, PROBLEM_CONFLICT, "%zu of %zu clinics are not rotated", failed,
+                       n);
 }
 
 static int run_rotate(const struct keys_args *args)
@@ -135,7 +162,7 @@ static int run_rotate(const struct keys_args *args)
     struct problem *p = tool_open(NAME, &tool);
     if (p)
         return tool_status(NAME, p) + 1;
-    return tool_status(NAME, args->all ? rotate_all(&tool) : rotate_one(&tool, clinic));
+    return tool_status(NAME, args->all ? rotate_all(&tool) : rotate_one(&tool, clinic, 0));
 }
 
 /* ---- shred -----------------------------------------------------------------------------------*/

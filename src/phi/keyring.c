@@ -280,7 +280,8 @@ struct problem *keyring_hold(const struct ctx *cx, int version, struct key_hold 
     if (hold_if_known(ring, cx->clinic_id, version, FRESH_US, ret))
         return NULL;
     struct problem *p = load(ring, cx, version);
-    if (hold_if_known(ring, cx->clinic_id, version, p ? STALE_US : FRESH_US, ret))
+    /* What was just read is good however long this thread then stood still. */
+    if (hold_if_known(ring, cx->clinic_id, version, p ? STALE_US : INT64_MAX, ret))
         return NULL;
     return p ? p : no_key(cx, version);
 }

@@ -1,15 +1,18 @@
 /* For test/integration/phi.test.mjs: one call of src/phi against a real database and store.
  *
  * phi_probe CLINIC create | seal TABLE COLUMN ROW | open TABLE COLUMN ROW VERSION | index KIND |
- *           put KEY | get KEY | copy FROM TO
+ *           put KEY | get KEY | delete KEY | threads
  * Values on stdin and stdout; sealed ones in hex. NEXACORE_DATABASE_URL, NEXACORE_MASTER_KEY_FILE
  * and NEXACORE_STORE_URL say where. Not installed. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "app/app.h"
 #include "base/cleanup.h"
-#include "phi/phi.h"
+#include "base/clock.h"
+#include "phi/keyring.h"
 #include "store/store.h"
 
 #define VALUE_MAX (32U << 20)
@@ -71,6 +74,8 @@ static struct problem *put_in_pieces(const struct ctx *cx, const char *key, stru
     return blob_commit(&w);
 }
 
+static struct problem *run_threads(const struct ctx *cx, struct buf *out);
+
 static struct problem *run(const struct ctx *cx, int argc, char **argv, struct str in,
                            struct buf *out)
 {
@@ -89,7 +94,63 @@ static struct problem *run(const struct ctx *cx, int argc, char **argv, struct s
         return blob_get(cx, argv[1], VALUE_MAX, out);
     if (str_eq(verb, STR("delete")) && argc == 2)
         return blob_delete(cx, argv[1]);
+    if (str_eq(verb, STR("threads")))
+        return run_threads(cx, out);
     exit(2);
+}
+
+/* ---- threads: sealing and opening while another thread makes the ring read its keys anew
+ * -------*/
+
+#define THREADS 4
+#define ROUNDS  2000
+
+struct worker {
+    const struct ctx *cx;
+    size_t wrong;
+};
+
+static void *seal_and_open(void *arg)
+{
+    struct worker *worker = arg;
+    struct ctx cx = *worker->cx;
+    struct phi_place place = {.table = "patients", .column = "full_name", .row = uuid_v7()};
+    CLEANUP(arena_free) struct arena *arena = arena_new(16U << 20);
+    cx.arena = arena;
+    for (size_t i = 0; i < ROUNDS; i++, arena_reset(arena)) {
+        struct phi in = phi_of(str_of(arena_fmt(arena, "value %zu", i))), out;
+        struct str sealed;
+        int version;
+        if (phi_seal(&cx, place, in, &sealed, &version) ||
+            phi_open(&cx, place, sealed, version, &out) || !phi_eq(in, out))
+            worker->wrong++;
+    }
+    return NULL;
+}
+
+static struct problem *run_threads(const struct ctx *cx, struct buf *out)
+{
+    pthread_t threads[THREADS];
+    struct worker workers[THREADS];
+    int64_t from = clock_mono_us();
+    for (size_t i = 0; i < THREADS; i++) {
+        workers[i] = (struct worker){.cx = cx};
+        if (pthread_create(&threads[i], NULL, seal_and_open, &workers[i]) != 0)
+            return problem_new(cx->arena, PROBLEM_INTERNAL, "no thread");
+    }
+    for (int i = 0; i < 50; i++) {
+        keyring_forget(cx->app->keys, cx->clinic_id);
+        nanosleep(&(struct timespec){.tv_nsec = 2000000}, NULL);
+    }
+    size_t wrong = 0;
+    for (size_t i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+        wrong += workers[i].wrong;
+    }
+    fprintf(stderr, "%d seals and opens in %lld us\n", THREADS * ROUNDS,
+            (long long)(clock_mono_us() - from));
+    buf_addf(out, "%zu wrong", wrong);
+    return NULL;
 }
 
 static void read_all(struct buf *in)

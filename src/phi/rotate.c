@@ -297,13 +297,21 @@ static struct problem *finish(struct rotation *r)
     return pg_tx_commit(&tx);
 }
 
-static struct problem *rotate_in(struct rotation *r)
+static struct problem *rotate_first(struct rotation *r, int64_t *ret_settle_us)
+{
+    size_t found;
+    TRY(start(r, ret_settle_us));
+    r->result->version = r->version;
+    return sweep(r, &found);
+}
+
+static struct problem *rotate_in(struct rotation *r, bool whole)
 {
     int64_t settle_us;
     size_t found;
-    TRY(start(r, &settle_us));
-    r->result->version = r->version;
-    TRY(sweep(r, &found));
+    TRY(rotate_first(r, &settle_us));
+    if (!whole)
+        return NULL;
     nanosleep(
         &(struct timespec){.tv_sec = settle_us / 1000000, .tv_nsec = settle_us % 1000000 * 1000},
         NULL);
@@ -315,19 +323,31 @@ static struct problem *rotate_in(struct rotation *r)
     return finish(r);
 }
 
-struct problem *phi_rotate(const struct ctx *cx, rotate_progress *progress, void *arg,
-                           struct rotate_result *ret)
+static struct problem *rotate(const struct ctx *cx, bool whole, rotate_progress *progress,
+                              void *arg, struct rotate_result *ret)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(ARENA_MAX);
     struct rotation r = {.cx = *cx, .progress = progress, .arg = arg, .result = ret};
     r.cx.arena = arena;
     *ret = (struct rotate_result){.version = 0};
-    struct problem *p = rotate_in(&r);
+    struct problem *p = rotate_in(&r, whole);
     if (!p)
         return NULL;
     /* The problem lies in the arena that dies here. */
     struct problem *kept = problem_new(cx->arena, p->kind, "%s", p->detail);
     return problem_cause(kept, "%s", p->cause);
+}
+
+struct problem *phi_rotate(const struct ctx *cx, rotate_progress *progress, void *arg,
+                           struct rotate_result *ret)
+{
+    return rotate(cx, true, progress, arg, ret);
+}
+
+struct problem *phi_rotate_begin(const struct ctx *cx, rotate_progress *progress, void *arg,
+                                 struct rotate_result *ret)
+{
+    return rotate(cx, false, progress, arg, ret);
 }
 
 struct problem *phi_shred(const struct ctx *cx, size_t *ret_keys)

@@ -26,6 +26,12 @@ struct rotate_result {
 struct problem *phi_rotate(const struct ctx *cx, rotate_progress *progress, void *arg,
                            struct rotate_result *ret);
 
+/* The first half alone: the new version and one pass over the rows, without waiting. For many
+ * clinics at once: begin each, then phi_rotate() each, which finds the rotation begun and has
+ * little left to wait for. */
+struct problem *phi_rotate_begin(const struct ctx *cx, rotate_progress *progress, void *arg,
+                                 struct rotate_result *ret);
+
 /* Closes the clinic and destroys its wrapped keys and pepper, in one transaction with the audit
  * event: what they sealed is unreadable from then on. `ret_keys` counts them; 0: none was left.
  * Backups and dead rows of PostgreSQL hold the wrapped keys until they are gone too. */

@@ -21,8 +21,8 @@ let binary;
 let masterFile;
 
 before(async () => {
-    binary = [join(build, 'src/nexacore'), join(build, 'nexacore')].find((f) => fs.existsSync(f));
-    assert.ok(binary, `no nexacore in ${build}`);
+    binary = join(build, 'nexacore');
+    assert.ok(fs.existsSync(binary), `no ${binary}`);
     folder = fs.mkdtempSync(join(tmpdir(), 'nexacore-keys-'));
     server = await startPostgres({ dir: join(folder, 'pg') });
     await server.createDatabase('nexacore');
@@ -333,6 +333,21 @@ describe('keys rotate', () => {
         assert.equal(await ok(phi([clinic, 'get', 'a/b'])), 'an old page');
         await ok(phi([clinic, 'put', 'a/c'], 'a new page'));
         assert.equal(fs.readFileSync(join(folder, 'store/a/c')).readUInt32BE(4), 2);
+    });
+
+    test('--all rotates every clinic that has keys and waits once for all of them', async () => {
+        await server.createDatabase('all');
+        await migrateWithoutBinary(server.url('postgres', 'all'));
+        const env = { NEXACORE_DATABASE_URL: server.url('nexacore_app', 'all') };
+        const ids = [];
+        for (const name of ['A', 'B', 'C', 'D'])
+            ids.push((await ok(nexacore(['clinic', 'create', '--name', name, '--country', 'CO'], env))).trim());
+        await ok(nexacore(['keys', 'shred', '--clinic', ids[3]], env));
+        const from = Date.now();
+        const out = await ok(nexacore(['keys', 'rotate', '--all'], env));
+        assert.ok(Date.now() - from < 12_000);
+        for (const id of ids.slice(0, 3)) assert.ok(out.includes(`${id}: key version 2, 0 rows`));
+        assert.ok(!out.includes(ids[3]));
     });
 
     test('an unknown clinic and wrong use are refused', async () => {

@@ -186,6 +186,10 @@ describe('sealed values', () => {
     });
 });
 
+test('threads seal and open at the same time while the keys are read anew', async () => {
+    assert.equal(await done(phi([await newClinic(), 'threads'])), '0 wrong');
+});
+
 describe('blind index', () => {
     const index = (clinic, kind, value) => done(phi([clinic, 'index', kind], value));
 

@@ -8,7 +8,7 @@
  * BANNED gets strtok                    use str_cut
  * BANNED atoi atol atoll atof           use str_u64 or strtod with its end checked
  * BANNED alloca                         use the arena
- * BANNED malloc calloc realloc strdup   use arena_alloc or struct buf (lib/base alone calls them)
+ * BANNED malloc calloc realloc strdup   use arena_alloc, struct buf or mem_new (base/mem.h)
  * BANNED system popen                   use uv_spawn or posix_spawn without a shell
  * BANNED rand srand random              use random_bytes
  */

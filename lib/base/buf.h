@@ -34,6 +34,7 @@ void buf_clear(struct buf *b);
  * writes there and then adds what it wrote to `len`. */
 char *buf_room(struct buf *b, size_t n);
 
+/* Append bytes, a run, a C string, one byte, formatted text. */
 void buf_add(struct buf *b, const void *bytes, size_t n);
 void buf_add_str(struct buf *b, struct str s);
 void buf_add_z(struct buf *b, const char *z);
@@ -47,6 +48,7 @@ void buf_add_u32be(struct buf *b, uint32_t v);
 /* Drops the first `n` bytes (n <= len). */
 void buf_shift(struct buf *b, size_t n);
 
+/* What was written so far; valid until the next write. */
 static inline struct str buf_str(const struct buf *b)
 {
     return (struct str){b->data, b->len};

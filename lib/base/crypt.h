@@ -28,8 +28,10 @@ bool ct_equal(struct str a, struct str b);
 void wipe(void *p, size_t n);
 void key_wipe(struct key *key); /* for CLEANUP */
 
+/* Bytes from the system's generator; ends the process when there are none. */
 void random_bytes(void *ret, size_t n);
 
+/* FIPS 180-4 and RFC 2104. */
 void sha256(struct str data, uint8_t ret[SHA256_LEN]);
 void hmac_sha256(const struct key *key, struct str data, uint8_t ret[SHA256_LEN]);
 

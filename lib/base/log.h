@@ -19,6 +19,7 @@ void log_filter_set(size_t (*filter)(char *line, size_t n));
 /* The request id added to this thread's lines; NULL for none. The pointer must stay valid. */
 void log_request_set(const char *request_id);
 
+/* Writes one line now, whole; safe from any thread. Use the macros. */
 void log_write(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_debug(...) log_write(LOG_DEBUG, __VA_ARGS__)

@@ -54,6 +54,7 @@ struct problem *problem_field(struct arena *arena, const char *pointer, const ch
 struct problem *problem_cause(struct problem *p, const char *fmt, ...)
     __attribute__((format(printf, 2, 3), cold));
 
+/* The kind's HTTP status, the last part of its type, and its title: one table. */
 int problem_status(enum problem_kind kind);
 const char *problem_slug(enum problem_kind kind);
 const char *problem_title(enum problem_kind kind);

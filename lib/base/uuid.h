@@ -27,6 +27,7 @@ bool uuid_parse(struct str s, struct uuid *ret);
 /* Lower case text and a NUL into `ret_text`, which has 37 bytes. */
 void uuid_text(struct uuid id, char ret_text[UUID_TEXT_LEN + 1]);
 
+/* Equality, and equality with UUID_NONE. */
 bool uuid_eq(struct uuid a, struct uuid b);
 bool uuid_is_none(struct uuid id);
 

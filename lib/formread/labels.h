@@ -49,6 +49,7 @@ void lines_make(struct arena *arena, const struct page *page, struct lines *ret)
 int labels_find(struct arena *arena, struct page *page, const struct lines *lines,
                 struct label labels[LABELS_MAX]);
 
+/* The concept a LABEL_SYMPTOM + index stands for ("chest_pain"), and how many there are. */
 const char *symptom_concept(int index);
 int symptom_count(void);
 

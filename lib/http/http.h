@@ -48,6 +48,7 @@ enum http_body {
     HTTP_BODY_SPOOL /* any type, kept in an encrypted unnamed temporary file: http_spool_* */
 };
 
+/* A handler: straight-line code, NULL or a problem, which becomes the response. */
 struct http_request;
 struct http_response;
 typedef struct problem *http_handler(struct http_request *rq, struct http_response *rs);

@@ -72,6 +72,7 @@ struct http_body_reader {
 
 enum http_body_step { HTTP_BODY_MORE, HTTP_BODY_BYTES, HTTP_BODY_END, HTTP_BODY_BAD };
 
+/* A reader at the start of the body that this head announces. */
 struct http_body_reader http_body_reader_of(const struct http_head *head);
 
 /* Takes what it can from the front of *in. BYTES: *ret is a run of body bytes (within *in's

@@ -9,6 +9,7 @@
 
 struct http_router;
 
+/* An empty router that lives as long as the arena. */
 struct http_router *http_router_new(struct arena *arena);
 
 /* Adds one row; `route` must outlive the router. A path and method that are already there, or a

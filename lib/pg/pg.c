@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "pg/pg_internal.h"
 
 enum {
@@ -74,11 +75,9 @@ size_t pg_registered(const struct pg_stmt *const **ret)
 
 struct pg_conn *pg_conn_new(const char *url, const char *application_name)
 {
-    struct pg_conn *conn = calloc(1, sizeof(*conn));
-    if (!conn)
-        return NULL;
-    conn->url = strdup(url);
-    conn->application_name = strdup(application_name);
+    struct pg_conn *conn = mem_new(struct pg_conn);
+    conn->url = mem_text(url);
+    conn->application_name = mem_text(application_name);
     conn->timeout_ms = ANSWER_TIMEOUT_MS;
     return conn;
 }

@@ -126,6 +126,7 @@ struct problem *pg_script(struct pg_tx *tx, const char *sql);
     pg_queue((tx), (stmt), (const struct pg_param[]){__VA_ARGS__},                                 \
              sizeof((const struct pg_param[]){__VA_ARGS__}) / sizeof(struct pg_param))
 
+/* Commits and waits; a statement that was queued and failed fails it, and nothing is changed. */
 struct problem *pg_tx_commit(struct pg_tx *tx);
 
 /* For CLEANUP(pg_tx_end): rolls back unless committed, releases results. */

@@ -49,8 +49,8 @@ static void test_a_payload_with_something_else_is_bad(void **state)
 {
     (void)state;
     static const char *const wrong[] = {"abc", "7",
-                                        "\x1e"
-                                        "4a",
+                                        ("\x1e"
+                                         "4a"),
                                         "{}"};
     for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
         struct str payload = str_of(wrong[i]), data;

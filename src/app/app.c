@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/mem.h"
 #include "phi/phi.h"
 #include "store/store.h"
 
@@ -27,9 +28,7 @@ struct problem *app_open(const char *part, unsigned command, struct app **ret)
 {
     struct conf *conf = NULL;
     TRY(conf_load(app_settings, app_settings_count, command, &conf));
-    struct app *app = calloc(1, sizeof(*app));
-    if (!app)
-        abort();
+    struct app *app = mem_new(struct app);
     app->conf = conf;
     enum log_level level = LOG_INFO;
     struct problem *p = log_level_read(conf_text(conf, "NEXACORE_LOG_LEVEL"), &level);

@@ -15,6 +15,7 @@
 #include "auth/auth.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "live/live.h"
 #include "ops/guard.h"
 #include "ops/health.h"
@@ -34,9 +35,7 @@ struct serve {
 static void *lane_open(void *arg, enum http_lane kind)
 {
     (void)kind;
-    struct lane *lane = calloc(1, sizeof(*lane));
-    if (!lane)
-        abort();
+    struct lane *lane = mem_new(struct lane);
     lane->app = arg;
     lane->db = pg_conn_new(lane->app->database_url, "nexacore-serve");
     return lane;

@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "ops/guard.h"
 #include "outbox/relay.h"
 #include "reader/reader.h"
@@ -39,9 +40,7 @@ static struct problem *slot_open(void *user, unsigned number, void **ret_state)
 {
     (void)number;
     const struct slot_source *source = user;
-    struct work_slot *slot = calloc(1, sizeof(*slot));
-    if (!slot)
-        abort();
+    struct work_slot *slot = mem_new(struct work_slot);
     slot->app = source->app;
     slot->db = pg_conn_new(source->app->database_url, "nexacore-work");
     if (source->needs_reader) {

@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 
 enum {
     BATCH_BYTES = 512 * 1024,
@@ -371,9 +372,7 @@ static void *flusher_main(void *arg)
 
 struct problem *journal_open(struct app *app, const char *dir, struct journal **ret)
 {
-    struct journal *j = calloc(1, sizeof(*j));
-    if (!j)
-        return problem_new(NULL, PROBLEM_INTERNAL, "out of memory");
+    struct journal *j = mem_new(struct journal);
     j->app = app;
     j->pending = BUF_MAX(PENDING_MAX);
     j->next_batch = 1;

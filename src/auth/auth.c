@@ -8,6 +8,7 @@
 #include "app/app.h"
 #include "auth/auth_internal.h"
 #include "base/cleanup.h"
+#include "base/mem.h"
 #include "base/clock.h"
 
 static const struct pg_stmt user_active = {
@@ -22,15 +23,13 @@ static const struct pg_stmt *const stmts[] = {&user_active, &clinic_exists};
 struct problem *auth_new(struct app *app, struct auth **ret)
 {
     pg_register(stmts, ARRAY_LEN(stmts));
-    struct auth *auth = calloc(1, sizeof(*auth));
-    if (!auth)
-        return problem_new(NULL, PROBLEM_INTERNAL, "out of memory");
+    struct auth *auth = mem_new(struct auth);
     auth->issuer = conf_text(app->conf, "NEXACORE_JWT_ISSUER");
     auth->audience = conf_text(app->conf, "NEXACORE_JWT_AUDIENCE");
     auth->claim_prefix = conf_text(app->conf, "NEXACORE_JWT_CLAIM_PREFIX");
     auth->jwks = jwks_new(conf_text(app->conf, "NEXACORE_JWT_JWKS_URL"));
-    auth->tokens = calloc(TOKEN_SLOTS, sizeof(struct token_slot));
-    auth->users = calloc(USER_SLOTS, sizeof(struct user_slot));
+    auth->tokens = mem_zero(TOKEN_SLOTS, sizeof(struct token_slot));
+    auth->users = mem_zero(USER_SLOTS, sizeof(struct user_slot));
     pthread_mutex_init(&auth->lock, NULL);
     if (!auth->tokens || !auth->users) {
         auth_free(&auth);

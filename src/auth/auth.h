@@ -31,6 +31,7 @@ struct auth_claims {
     int64_t expires_us; /* wall */
 };
 
+/* Reads the settings; the first token fetches the keys, so this works while the issuer is down. */
 struct problem *auth_new(struct app *app, struct auth **ret);
 void auth_free(struct auth **auth);
 

@@ -9,6 +9,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "fetch/fetch.h"
 #include "json/json_in.h"
 
@@ -32,9 +33,7 @@ struct jwks {
 
 struct jwks *jwks_new(const char *url)
 {
-    struct jwks *set = calloc(1, sizeof(*set));
-    if (!set)
-        abort();
+    struct jwks *set = mem_new(struct jwks);
     pthread_mutex_init(&set->lock, NULL);
     set->url = url;
     return set;

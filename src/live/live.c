@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "json/json_in.h"
 #include "json/json_out.h"
 #include "phi/phi.h"
@@ -136,9 +137,7 @@ static void entry_done(uv_work_t *work, int status)
     } else if (socket && e->problem) {
         refuse(socket, e->problem);
     } else if (socket) {
-        struct session *session = calloc(1, sizeof(*session));
-        if (!session)
-            abort();
+        struct session *session = mem_new(struct session);
         session->claims = e->claims;
         sio_data_set(socket, session);
         rooms_join(socket, e->arena, &e->claims);
@@ -167,9 +166,7 @@ static void on_connect(struct sio_socket *socket, struct str auth, void *user)
                    STR("{\"type\":\"unauthenticated\",\"status\":401}"));
         return;
     }
-    struct entry *e = calloc(1, sizeof(*e));
-    if (!e)
-        abort();
+    struct entry *e = mem_new(struct entry);
     *e = (struct entry){.live = live, .ref = sio_ref(socket), .arena = arena, .token = token};
     e->work.data = e;
     live->tasks++;
@@ -343,9 +340,7 @@ static void roll_done(uv_work_t *work, int status)
 
 static void roll_begin(struct live *live)
 {
-    struct roll_call *call = calloc(1, sizeof(*call));
-    if (!call)
-        abort();
+    struct roll_call *call = mem_new(struct roll_call);
     call->live = live;
     call->arena = arena_new(16 << 20);
     call->ids = BUF_MAX(4 << 20);
@@ -372,9 +367,7 @@ static void on_sweep(uv_timer_t *timer)
 struct problem *live_start(struct app *app, uv_loop_t *loop, struct http_server *server,
                            struct live **ret)
 {
-    struct live *live = calloc(1, sizeof(*live));
-    if (!live)
-        abort();
+    struct live *live = mem_new(struct live);
     live->app = app;
     live->loop = loop;
     live->arena = arena_new(1 << 20);

@@ -8,6 +8,7 @@
 #include "http/http.h"
 #include "tenancy/ctx.h"
 
+/* Names of the rooms an event is sent to: a role within a clinic, one user. In the arena. */
 const char *live_room_role(struct arena *arena, struct uuid clinic, enum role role);
 const char *live_room_user(struct arena *arena, struct uuid user);
 

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "bullmq/bullmq.h"
 
 struct health {
@@ -34,9 +35,7 @@ static void *probe_open(void *arg, enum http_lane kind)
 {
     (void)kind;
     struct health *h = arg;
-    struct probe *probe = calloc(1, sizeof(*probe));
-    if (!probe)
-        abort();
+    struct probe *probe = mem_new(struct probe);
     probe->db = pg_conn_new(h->app->database_url, "nexacore-health");
     struct bullmq_redis_opts opts = {.url = h->app->redis_url, .quiet = true};
     struct problem *p = bullmq_redis_new(&opts, &probe->redis);
@@ -120,9 +119,7 @@ static const struct http_route routes[] = {
 struct problem *health_start(struct app *app, uv_loop_t *loop, struct http_server *served,
                              struct health **ret)
 {
-    struct health *h = calloc(1, sizeof(*h));
-    if (!h)
-        abort();
+    struct health *h = mem_new(struct health);
     h->app = app;
     h->served = served;
     struct http_config config = {

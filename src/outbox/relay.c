@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "bullmq/bullmq.h"
 #include "socketio/socketio.h"
 
@@ -263,9 +264,7 @@ static void *relay_main(void *arg)
 
 struct problem *relay_start(struct app *app, struct relay **ret)
 {
-    struct relay *r = calloc(1, sizeof(*r));
-    if (!r)
-        return problem_new(NULL, PROBLEM_INTERNAL, "out of memory");
+    struct relay *r = mem_new(struct relay);
     r->app = app;
     struct problem *p = bullmq_redis_new(
         &(struct bullmq_redis_opts){.url = app->redis_url, .client_name = "nexacore-relay"},

@@ -48,6 +48,7 @@ struct problem *patient_get(struct pg_tx *tx, const struct ctx *cx, struct uuid 
 struct problem *patient_move(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
                              enum patient_status to);
 
+/* The Patient object of the API (SPEC 5), PHI in clear: for answers to those allowed only. */
 void patient_write(struct jw *w, const struct patient *p);
 
 extern const struct http_route patients_routes[];

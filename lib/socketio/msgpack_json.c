@@ -1,4 +1,4 @@
-/* See msgpack_json.h for the rule. msgpack-c does the packing; depth is bounded by ours. */
+/* See msgpack_json.h for the rule. msgpack-c does the packing; reading is ours. */
 #include "socketio/msgpack_json.h"
 
 #include <inttypes.h>
@@ -12,93 +12,191 @@
 
 #define TEXT_MAX ((size_t)16 << 20)
 
+/* Reads the bytes directly: a library's tree would trust the counts in them, and a count of four
+ * bytes can ask for 64 GB. Here each element must be there before it is counted. */
 struct unpacking {
+    const uint8_t *at, *end;
     struct buf *out;
     struct str *items;
     size_t count;
     unsigned depth;
 };
 
-static bool value_add(struct unpacking *u, const msgpack_object *o);
+static bool value_add(struct unpacking *u);
 
-static bool blob_add(struct unpacking *u, struct str bytes)
+static bool take_uint(struct unpacking *u, unsigned bytes, uint64_t *ret)
 {
-    if (u->count == SIO_ATTACHMENTS_MAX)
+    if ((size_t)(u->end - u->at) < bytes)
         return false;
-    buf_addf(u->out, "{\"_placeholder\":true,\"num\":%zu}", u->count);
-    u->items[u->count++] = bytes;
+    uint64_t n = 0;
+    for (unsigned i = 0; i < bytes; i++)
+        n = n << 8 | *u->at++;
+    *ret = n;
     return true;
 }
 
-static bool list_add(struct unpacking *u, const msgpack_object_array *list)
+static bool take_bytes(struct unpacking *u, uint64_t n, struct str *ret)
+{
+    if ((uint64_t)(u->end - u->at) < n)
+        return false;
+    *ret = (struct str){(const char *)u->at, n};
+    u->at += n;
+    return true;
+}
+
+static bool blob_add(struct unpacking *u, uint64_t n)
+{
+    if (u->count == SIO_ATTACHMENTS_MAX || !take_bytes(u, n, &u->items[u->count]))
+        return false;
+    buf_addf(u->out, "{\"_placeholder\":true,\"num\":%zu}", u->count++);
+    return true;
+}
+
+static bool text_add(struct unpacking *u, uint64_t n)
+{
+    struct str text;
+    if (!take_bytes(u, n, &text))
+        return false;
+    sio_quote(u->out, text);
+    return true;
+}
+
+static bool list_add(struct unpacking *u, uint64_t n)
 {
     buf_add_c(u->out, '[');
-    for (uint32_t i = 0; i < list->size; i++) {
+    for (uint64_t i = 0; i < n; i++) {
         if (i)
             buf_add_c(u->out, ',');
-        if (!value_add(u, &list->ptr[i]))
+        if (!value_add(u))
             return false;
     }
     buf_add_c(u->out, ']');
     return true;
 }
 
-static bool map_add(struct unpacking *u, const msgpack_object_map *map)
+static bool map_add(struct unpacking *u, uint64_t n)
 {
     buf_add_c(u->out, '{');
-    for (uint32_t i = 0; i < map->size; i++) {
-        const msgpack_object *key = &map->ptr[i].key;
-        if (key->type != MSGPACK_OBJECT_STR)
+    for (uint64_t i = 0; i < n; i++) {
+        bool is_text =
+            u->at < u->end && ((*u->at & 0xe0) == 0xa0 || (*u->at >= 0xd9 && *u->at <= 0xdb));
+        if (!is_text)
             return false;
         if (i)
             buf_add_c(u->out, ',');
-        sio_quote(u->out, (struct str){key->via.str.ptr, key->via.str.size});
+        if (!value_add(u))
+            return false;
         buf_add_c(u->out, ':');
-        if (!value_add(u, &map->ptr[i].val))
+        if (!value_add(u))
             return false;
     }
     buf_add_c(u->out, '}');
     return true;
 }
 
-static bool leaf_add(struct unpacking *u, const msgpack_object *o)
+static bool ext_add(struct unpacking *u, uint64_t n) /* a date or undefined of JavaScript */
 {
-    switch (o->type) {
-    case MSGPACK_OBJECT_BOOLEAN:
-        buf_add_z(u->out, o->via.boolean ? "true" : "false");
-        return true;
-    case MSGPACK_OBJECT_POSITIVE_INTEGER:
-        buf_addf(u->out, "%" PRIu64, o->via.u64);
-        return true;
-    case MSGPACK_OBJECT_NEGATIVE_INTEGER:
-        buf_addf(u->out, "%" PRId64, o->via.i64);
-        return true;
-    case MSGPACK_OBJECT_FLOAT32:
-    case MSGPACK_OBJECT_FLOAT64:
-        if (isfinite(o->via.f64))
-            buf_addf(u->out, "%.17g", o->via.f64);
-        else
-            buf_add_z(u->out, "null");
-        return true;
-    case MSGPACK_OBJECT_STR:
-        sio_quote(u->out, (struct str){o->via.str.ptr, o->via.str.size});
-        return true;
-    case MSGPACK_OBJECT_BIN:
-        return blob_add(u, (struct str){o->via.bin.ptr, o->via.bin.size});
-    default: /* nil, and extensions: a date or undefined of JavaScript */
+    struct str skipped;
+    buf_add_z(u->out, "null");
+    return take_bytes(u, n + 1, &skipped);
+}
+
+static bool real_add(struct unpacking *u, unsigned bytes)
+{
+    uint64_t bits;
+    if (!take_uint(u, bytes, &bits))
+        return false;
+    double real;
+    if (bytes == 4) {
+        uint32_t half = (uint32_t)bits;
+        float single;
+        memcpy(&single, &half, sizeof(single));
+        real = (double)single;
+    } else {
+        memcpy(&real, &bits, sizeof(real));
+    }
+    if (isfinite(real))
+        buf_addf(u->out, "%.17g", real);
+    else
+        buf_add_z(u->out, "null");
+    return true;
+}
+
+static bool whole_add(struct unpacking *u, unsigned bytes, bool is_signed)
+{
+    uint64_t n;
+    if (!take_uint(u, bytes, &n))
+        return false;
+    unsigned unused = 64 - 8 * bytes;
+    if (is_signed)
+        buf_addf(u->out, "%" PRId64, (int64_t)(n << unused) >> unused);
+    else
+        buf_addf(u->out, "%" PRIu64, n);
+    return true;
+}
+
+/* Kinds whose length follows the first byte in 1, 2 or 4 bytes. */
+static bool sized_add(struct unpacking *u, unsigned bytes,
+                      bool (*add)(struct unpacking *, uint64_t))
+{
+    uint64_t n;
+    return take_uint(u, bytes, &n) && add(u, n);
+}
+
+/* First bytes 0xc0 to 0xdf (github.com/msgpack/msgpack spec.md). */
+static bool marked_add(struct unpacking *u, uint8_t mark)
+{
+    switch (mark) {
+    case 0xc0:
         buf_add_z(u->out, "null");
         return true;
+    case 0xc2:
+    case 0xc3:
+        buf_add_z(u->out, mark == 0xc3 ? "true" : "false");
+        return true;
+    case 0xc4 ... 0xc6:
+        return sized_add(u, 1U << (mark - 0xc4), blob_add);
+    case 0xc7 ... 0xc9:
+        return sized_add(u, 1U << (mark - 0xc7), ext_add);
+    case 0xca:
+    case 0xcb:
+        return real_add(u, mark == 0xca ? 4 : 8);
+    case 0xcc ... 0xcf:
+        return whole_add(u, 1U << (mark - 0xcc), false);
+    case 0xd0 ... 0xd3:
+        return whole_add(u, 1U << (mark - 0xd0), true);
+    case 0xd4 ... 0xd8:
+        return ext_add(u, 1U << (mark - 0xd4));
+    case 0xd9 ... 0xdb:
+        return sized_add(u, 1U << (mark - 0xd9), text_add);
+    case 0xdc ... 0xdd:
+        return sized_add(u, 2U << (mark - 0xdc), list_add);
+    case 0xde ... 0xdf:
+        return sized_add(u, 2U << (mark - 0xde), map_add);
+    default: /* 0xc1: never used */
+        return false;
     }
 }
 
-static bool value_add(struct unpacking *u, const msgpack_object *o)
+static bool value_add(struct unpacking *u)
 {
-    if (o->type != MSGPACK_OBJECT_MAP && o->type != MSGPACK_OBJECT_ARRAY)
-        return leaf_add(u, o);
-    if (u->depth == SIO_JSON_DEPTH_MAX)
+    if (u->at >= u->end || u->depth == SIO_JSON_DEPTH_MAX || u->out->overflowed)
         return false;
+    uint8_t mark = *u->at++;
+    bool ok = true;
     u->depth++;
-    bool ok = o->type == MSGPACK_OBJECT_MAP ? map_add(u, &o->via.map) : list_add(u, &o->via.array);
+    if (mark < 0x80)
+        buf_addf(u->out, "%u", mark);
+    else if (mark < 0x90)
+        ok = map_add(u, mark & 15);
+    else if (mark < 0xa0)
+        ok = list_add(u, mark & 15);
+    else if (mark < 0xc0)
+        ok = text_add(u, mark & 31);
+    else if (mark < 0xe0)
+        ok = marked_add(u, mark);
+    else
+        buf_addf(u->out, "%d", (int8_t)mark);
     u->depth--;
     return ok;
 }
@@ -108,18 +206,13 @@ bool msgpack_to_json(struct arena *arena, struct str base64, struct str *ret_jso
 {
     CLEANUP(buf_free) struct buf raw = BUF_MAX(TEXT_MAX);
     CLEANUP(buf_free) struct buf text = BUF_MAX(TEXT_MAX);
-    if (!base64_add_decoded(&raw, base64))
+    if (!base64_add_decoded(&raw, base64) || raw.len == 0)
         return false;
     struct str kept = arena_str(arena, buf_str(&raw)); /* attachments point into it */
-    msgpack_unpacked unpacked;
-    msgpack_unpacked_init(&unpacked);
-    struct unpacking u = {.out = &text};
+    const uint8_t *from = (const uint8_t *)kept.p;
+    struct unpacking u = {.at = from, .end = from + kept.n, .out = &text};
     u.items = arena_array(arena, SIO_ATTACHMENTS_MAX, sizeof(*u.items));
-    size_t at = 0;
-    bool ok = msgpack_unpack_next(&unpacked, kept.p, kept.n, &at) == MSGPACK_UNPACK_SUCCESS &&
-              at == kept.n && value_add(&u, &unpacked.data) && !text.overflowed;
-    msgpack_unpacked_destroy(&unpacked);
-    if (!ok)
+    if (!value_add(&u) || u.at != u.end || text.overflowed)
         return false;
     *ret_json = arena_str(arena, buf_str(&text));
     *ret_binary = (struct sio_attachments){u.items, u.count};

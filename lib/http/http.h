@@ -103,8 +103,11 @@ struct http_response {
     struct http_header headers[24];
     size_t header_count;
     bool close; /* close the connection after this response */
-    /* Set by a handler for long answers (exports): called on the lane until it returns false; each
-     * call appends a chunk to `out`. The response is then sent chunked. */
+    /* Set by a handler for long answers (exports): called on a lane until it returns false; each
+     * call appends to `out` (at most 8 MiB a call). The response is then sent chunked. A lane never
+     * waits for the client: about 256 KiB are made, sent, and only then more is asked for, perhaps
+     * on another thread of the same class. So `stream_state` (in the arena) holds a position, never
+     * an open cursor, and rq->lane is that of the present thread. */
     bool (*stream)(struct http_request *rq, struct buf *out, void *state);
     void *stream_state;
 };
@@ -160,8 +163,7 @@ struct problem *http_multipart_next(struct http_multipart *m, struct http_part *
 /* Bytes of the current part; *ret_n 0 at its end. */
 struct problem *http_multipart_read(struct http_multipart *m, void *ret, size_t n, size_t *ret_n);
 
-/* ---- the server
- * --------------------------------------------------------------------------------*/
+/* ---- the server ------------------------------------------------------------------------------ */
 struct http_config {
     const char *listen;               /* "127.0.0.1:8080"; port 0 picks a free one, see http_port */
     unsigned lanes[HTTP_LANE__COUNT]; /* threads of each class */
@@ -181,7 +183,9 @@ struct http_config {
      * all: authentication and authorisation. A problem answers at once. */
     struct problem *(*before)(struct http_request *rq, struct http_response *rs);
     /* On the lane, after the handler (also when it failed: p is its problem), before the response
-     * is sent: audit, metrics, headers. May replace the problem by returning another. */
+     * is sent: audit, metrics, headers. May replace the outcome by returning a problem; NULL leaves
+     * it. Not called where no handler was reached: 404, 413, 408, a full lane, a client that left.
+     */
     struct problem *(*after)(struct http_request *rq, struct http_response *rs, struct problem *p);
     /* Headers on every response, also those the loop makes itself (404, 413 ...). */
     void (*decorate)(struct http_request *rq, struct http_response *rs);
@@ -208,9 +212,13 @@ size_t http_routes_all(const struct http_server *server, const struct http_route
 /* Graceful drain: stops accepting, answers what runs with Connection: close, closes idle
  * connections, then calls `done` on the loop (at the latest after `deadline_ms`). */
 void http_drain(struct http_server *server, unsigned deadline_ms, void (*done)(void *), void *arg);
+
+/* Ends what is left: waits for running handlers, closes every connection (on_abort is called) and
+ * every handle. Memory goes when the loop has run the close callbacks and taken-over sockets were
+ * given back by http_tcp_free: run the loop until it returns before uv_loop_close. */
 void http_server_free(struct http_server **server);
 
-/* Counters for /metrics. */
+/* Counters for /metrics, readable from any thread; `connections` is how many are open now. */
 struct http_stats {
     uint64_t requests, responses[6]; /* by status / 100 */
     uint64_t connections, shed, bytes_in, bytes_out;
@@ -221,7 +229,8 @@ struct http_stats http_server_stats(const struct http_server *server);
  * The handler runs on the loop thread once the body (if any) is in. Returning a problem answers
  * it. Otherwise it either filled `rs` and calls http_reply at once, or keeps `rq` and calls
  * http_reply later from the loop thread; until then `on_abort` tells that the client went away
- * (then rq must not be used again). */
+ * (then rq must not be used again). Without an on_abort a client that left is noticed only by
+ * http_reply. `before` and `after` are not called for these routes, `decorate` is. */
 void http_on_abort(struct http_request *rq, void (*on_abort)(void *arg), void *arg);
 void http_reply(struct http_request *rq, struct http_response *rs);
 /* The response object of a request kept for later. */

@@ -16,6 +16,8 @@ struct lane {
     pthread_cond_t work;
     struct http_exchange *first, **last; /* waiting */
     unsigned waiting, limit;
+    unsigned sleeping; /* threads in pthread_cond_wait */
+    bool waking;       /* one of them was signalled and is not back yet */
     bool stop;
 };
 
@@ -88,11 +90,26 @@ static void perform(struct http_exchange *ex)
 
 /* ---- threads --------------------------------------------------------------------------------- */
 
+/* A burst of requests wakes one thread; that thread, before it works, wakes the next one while
+ * there is work. So the loop pays for one wake-up, not for one a request, and short handlers do not
+ * wake more threads than they can use. True: signal after the mutex is let go. */
+static bool should_wake(struct lane *lane)
+{
+    if (!lane->first || lane->sleeping == 0 || lane->waking)
+        return false;
+    lane->waking = true;
+    return true;
+}
+
 static struct http_exchange *lane_take(struct lane *lane)
 {
     pthread_mutex_lock(&lane->mutex);
-    while (!lane->first && !lane->stop)
+    while (!lane->first && !lane->stop) {
+        lane->sleeping++;
         pthread_cond_wait(&lane->work, &lane->mutex);
+        lane->sleeping--;
+        lane->waking = false;
+    }
     struct http_exchange *ex = lane->first;
     if (ex) {
         lane->first = ex->next;
@@ -101,7 +118,10 @@ static struct http_exchange *lane_take(struct lane *lane)
         lane->waiting--;
         ex->next = NULL;
     }
+    bool wake = should_wake(lane);
     pthread_mutex_unlock(&lane->mutex);
+    if (wake)
+        pthread_cond_signal(&lane->work);
     return ex;
 }
 
@@ -187,9 +207,11 @@ bool http_lanes_add(struct http_lanes *lanes, enum http_lane lane_class, struct 
         *lane->last = ex;
         lane->last = &ex->next;
         lane->waiting++;
-        pthread_cond_signal(&lane->work);
     }
+    bool wake = should_wake(lane);
     pthread_mutex_unlock(&lane->mutex);
+    if (wake)
+        pthread_cond_signal(&lane->work);
     return room;
 }
 

@@ -245,7 +245,9 @@ static void static_send(struct http_connection *conn, const struct http_file *fi
     http_header_set(&ex->rs, "ETag", "%s", file->etag);
     http_header_set(&ex->rs, "Cache-Control", "%s", file->cache_control);
     ex->rs.content_type = file->content_type;
-    if (http_list_has(http_header_get(&ex->rq, "if-none-match"), str_of(file->etag)))
+    struct str wanted = http_header_get(&ex->rq, "if-none-match");
+    struct str weak = str_of(arena_fmt(ex->rq.arena, "W/%s", file->etag));
+    if (http_list_has(wanted, str_of(file->etag)) || http_list_has(wanted, weak))
         ex->rs.status = 304;
     else
         ex->fixed = file->bytes;

@@ -27,6 +27,7 @@ struct http_spool {
     struct buf leaving; /* the chunk a pool thread writes */
     uint64_t stored;    /* chunks on disk */
     bool busy, orphan, failed;
+    bool work_failed; /* the pool thread's word, read by the loop when it is done */
     uv_work_t work;
     void (*on_written)(void *arg);
     void *arg;
@@ -129,7 +130,7 @@ static void on_work(uv_work_t *work)
         spool->fd = unnamed_open(spool->server->config.spool_dir);
     if (spool->fd < 0) {
         log_error("no temporary file in the spool directory: %s", strerror(errno));
-        spool->failed = true;
+        spool->work_failed = true;
         return;
     }
     uint8_t iv[GCM_IV_LEN];
@@ -137,13 +138,13 @@ static void on_work(uv_work_t *work)
     struct buf sealed = BUF_MAX(SEALED);
     uint8_t *room = (uint8_t *)buf_room(&sealed, SEALED);
     if (!room) {
-        spool->failed = true;
+        spool->work_failed = true;
         return;
     }
     gcm_seal(&spool->key, iv, STR_NONE, buf_str(&spool->leaving), room, room + CHUNK);
     if (!write_at(spool->fd, sealed.data, SEALED, spool->stored * SEALED)) {
         log_error("the spool cannot be written: %s", strerror(errno));
-        spool->failed = true;
+        spool->work_failed = true;
     }
     buf_free(&sealed);
 }
@@ -153,7 +154,7 @@ static void on_work_done(uv_work_t *work, int status)
     struct http_spool *spool = work->data;
     struct http_server *server = spool->server;
     spool->busy = false;
-    spool->failed = spool->failed || status != 0;
+    spool->failed = spool->failed || spool->work_failed || status != 0;
     spool->stored++;
     buf_free(&spool->leaving);
     void (*on_written)(void *arg) = spool->on_written;

@@ -11,7 +11,8 @@
 static const uint8_t reach[TRIGGER__COUNT] = {
     [TRIGGER_NEG_PRE] = 25,  [TRIGGER_NEG_POST] = 8,  [TRIGGER_POSS_PRE] = 12,
     [TRIGGER_POSS_POST] = 6, [TRIGGER_HYPO_PRE] = 40, [TRIGGER_HIST_PRE] = 40,
-    [TRIGGER_HIST_NEAR] = 6, [TRIGGER_HIST_POST] = 3, [TRIGGER_EXP_PRE] = 20,
+    [TRIGGER_HIST_NEAR] = 6, [TRIGGER_NEG_NEAR] = 6,  [TRIGGER_HIST_POST] = 3,
+    [TRIGGER_EXP_PRE] = 20,
 };
 
 static bool is_post(uint16_t kind)
@@ -26,7 +27,7 @@ struct span {
 
 static bool is_negation(uint16_t kind)
 {
-    return kind == TRIGGER_NEG_PRE || kind == TRIGGER_NEG_POST;
+    return kind == TRIGGER_NEG_PRE || kind == TRIGGER_NEG_NEAR || kind == TRIGGER_NEG_POST;
 }
 
 /* True when `a` lies in a longer trigger ("no" in "no se descarta") that is none of the mention's
@@ -53,6 +54,20 @@ void contexts_read(struct arena *arena, const struct triage_rules *rules, unsign
 {
     ret->tokens = tokens;
     pattern_set_find(arena, &rules->triggers, langs, tokens, &ret->triggers);
+}
+
+void contexts_protect(struct contexts *c, const bool *taken)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < c->triggers.n; i++) {
+        const struct match *m = &c->triggers.m[i];
+        bool clear = true;
+        for (size_t at = m->from; at < m->to; at++)
+            clear = clear && !taken[at];
+        if (clear)
+            c->triggers.m[kept++] = *m;
+    }
+    c->triggers.n = kept;
 }
 
 /* The sentence around the mention, REACH_MAX tokens at most on either side. */
@@ -137,7 +152,8 @@ static bool pre_reaches(const struct contexts *c, const struct match *m, struct 
         return false;
     if (m->owner == TRIGGER_NEG_PRE && is_answer(t, m, mention.to))
         return false;
-    if (m->owner == TRIGGER_HIST_NEAR && has_brk(t, m->to, mention.from, BRK_COMMA))
+    bool near = m->owner == TRIGGER_HIST_NEAR || m->owner == TRIGGER_NEG_NEAR;
+    if (near && has_brk(t, m->to, mention.from, BRK_COMMA))
         return false;
     if (heading && m->owner != TRIGGER_NEG_PRE)
         return true;
@@ -192,7 +208,8 @@ static enum triage_assertion verdict(const bool *found, bool doubted)
 {
     if (found[TRIGGER_EXP_PRE])
         return TRIAGE_OTHER;
-    if (found[TRIGGER_NEG_PRE] || found[TRIGGER_NEG_POST] || found[TRIGGER_ANSWER])
+    if (found[TRIGGER_NEG_PRE] || found[TRIGGER_NEG_NEAR] || found[TRIGGER_NEG_POST] ||
+        found[TRIGGER_ANSWER])
         return doubted ? TRIAGE_POSSIBLE : TRIAGE_NEGATED;
     if (found[TRIGGER_HYPO_PRE])
         return TRIAGE_HYPOTHETICAL;
@@ -219,7 +236,7 @@ enum triage_assertion contexts_of(const struct contexts *c, size_t from, size_t 
             continue;
         found[m->owner] = before ? pre_reaches(c, m, mention) : post_reaches(c, m, mention);
     }
-    if (to > 0 && c->tokens->t[to - 1].question)
+    if (to > 0 && c->tokens->t[to - 1].question && brk_before(c->tokens, to) != BRK_COLON)
         found[TRIGGER_POSS_POST] = true;
     return verdict(found, is_doubted(c, mention));
 }

@@ -7,6 +7,7 @@
 #include "triage/triage_int.h"
 
 #include "base/cleanup.h"
+#include "triage/units.h"
 
 #define REASONS_MAX 512
 #define CAP_MANY    (TRIAGE_URGENT_AT - 1) /* many small things alone never make an emergency */
@@ -193,6 +194,18 @@ static bool is_part_of_longer(const struct scoring *s, const struct matches *all
     return false;
 }
 
+/* Marks the words that a concept of this patient's age and sex names. */
+static void take_words(const struct scoring *s, const struct matches *all, bool *taken)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        const struct match *m = &all->m[i];
+        if (!concept_applies(s, &s->rules->concepts[m->owner]))
+            continue;
+        for (size_t at = m->from; at < m->to; at++)
+            taken[at] |= (m->literal >> (at - m->from) & 1) != 0;
+    }
+}
+
 static void score_text(struct scoring *s, const struct triage_text *text)
 {
     struct tokens tokens;
@@ -202,6 +215,9 @@ static void score_text(struct scoring *s, const struct triage_text *text)
     tokens_look_up(s->rules->symbols, &tokens);
     pattern_set_find(s->arena, &s->rules->lexicon, s->langs, &tokens, &all);
     contexts_read(s->arena, s->rules, s->langs, &tokens, &contexts);
+    bool *taken = arena_array(s->arena, tokens.n + 1, sizeof(*taken));
+    take_words(s, &all, taken);
+    contexts_protect(&contexts, taken);
     if (tokens.cut)
         review_add(s->ret, "text too long");
     for (size_t i = 0; i < all.n; i++) {
@@ -250,9 +266,33 @@ static void missing_add(struct triage_result *ret, bool known, const char *name)
         ret->missing[ret->missing_count++] = name;
 }
 
+static bool keep_if(struct triage_vital *v, bool plausible)
+{
+    bool dropped = v->known && !plausible;
+    if (dropped)
+        v->known = false;
+    return dropped;
+}
+
+/* The vital signs without what cannot be true: an SpO2 of 20 is a slip of the pen, not a finding.
+ */
+static struct triage_vitals plausible_vitals(struct scoring *s)
+{
+    struct triage_vitals v = s->in->vitals;
+    bool dropped = keep_if(&v.sbp, triage_bp_plausible(v.sbp.value, -1));
+    dropped |= keep_if(&v.hr, triage_hr_plausible(v.hr.value));
+    dropped |= keep_if(&v.rr, triage_rr_plausible(v.rr.value, s->in->age_months));
+    dropped |= keep_if(&v.spo2, triage_spo2_plausible(v.spo2.value));
+    dropped |= keep_if(&v.temp, triage_temp_plausible(v.temp.value));
+    dropped |= keep_if(&v.pain, v.pain.value >= 0 && v.pain.value <= 10);
+    if (dropped)
+        review_add(s->ret, "implausible vital sign");
+    return v;
+}
+
 static void score_vitals(struct scoring *s)
 {
-    const struct triage_vitals *v = &s->in->vitals;
+    const struct triage_vitals vitals = plausible_vitals(s), *v = &vitals;
     missing_add(s->ret, v->rr.known, "respiratoryRate");
     missing_add(s->ret, v->spo2.known, "spo2");
     missing_add(s->ret, v->sbp.known, "systolicBp");
@@ -260,12 +300,13 @@ static void score_vitals(struct scoring *s)
     missing_add(s->ret, v->acvpu != 0, "consciousness");
     missing_add(s->ret, v->temp.known, "temperatureC");
     s->ret->news2 = -1;
-    if (s->ret->missing_count == 6 && !v->on_oxygen && !v->pain.known)
-        return;
-    if (s->in->age_months >= 0 && s->in->age_months < AGE_NEWS2)
+    bool child = s->in->age_months >= 0 && s->in->age_months < AGE_NEWS2;
+    if (child)
         paeds_reasons(v, s->in->age_months, &s->reasons);
     else if (s->ret->missing_count < 6 || v->on_oxygen)
         news2_reasons(v, &s->reasons, &s->ret->news2);
+    if (!child)
+        together_reasons(v, &s->reasons);
     if (v->pain.known && v->pain.value >= 7) {
         struct triage_reason pain = {
             .rule = "pain_score", .group = "pain", .source = "CTAS-mod", .field = "vitals"};
@@ -291,13 +332,6 @@ static void score_age(struct scoring *s)
                                   .field = "age"};
         reasons_add(&s->reasons, &r);
     }
-}
-
-static bool is_plausible(const struct triage_input *in)
-{
-    const struct triage_vitals *v = &in->vitals;
-    (void)v;
-    return true;
 }
 
 /* Insertion sort: higher points first, then higher floor, then earlier; few reasons, stable. */
@@ -363,6 +397,27 @@ static enum triage_level level_of(int score)
     return score >= TRIAGE_MODERATE_AT ? TRIAGE_MODERATE : TRIAGE_LOW;
 }
 
+static bool has_words(const struct triage_input *in)
+{
+    for (size_t i = 0; i < in->text_count; i++) {
+        if (str_trim(in->texts[i].text).n > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Something was written that no rule knows: not nothing, and a person should read it. */
+static void unknown_complaint(struct scoring *s)
+{
+    struct triage_reason r = {.rule = "complaint_not_recognised",
+                              .group = "unknown",
+                              .points = 18,
+                              .source = "-",
+                              .field = s->in->texts[0].field};
+    reasons_add(&s->reasons, &r);
+    review_add(s->ret, "complaint not recognised");
+}
+
 void triage_score(struct arena *arena, const struct triage_rules *rules,
                   const struct triage_input *input, struct triage_result *ret)
 {
@@ -375,11 +430,11 @@ void triage_score(struct arena *arena, const struct triage_rules *rules,
     for (size_t i = 0; i < input->symptom_count; i++)
         score_box(&s, &input->symptoms[i]);
     size_t said = s.reasons.n;
+    if (said == 0 && ret->suppressed_count == 0 && has_words(input))
+        unknown_complaint(&s);
     score_vitals(&s);
     s.modified |= s.reasons.n > said;
     score_age(&s);
-    if (!is_plausible(input))
-        review_add(ret, "implausible vital sign");
     if (said == 0 && ret->suppressed_count == 0 && ret->missing_count == 6)
         review_add(ret, "nothing to score");
     reasons_sort(&s.reasons);

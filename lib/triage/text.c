@@ -140,25 +140,49 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* A stop ends a sentence before a blank, but not within "Dr. X", "e.g." or a number. */
+/* Words that a stop abbreviates when a small letter follows: "abd. pain", "Dr. X". */
+static bool is_abbreviation(struct str word)
+{
+    static const struct str known[] = {
+        STR("dr"),    STR("dra"),    STR("sr"),   STR("sra"),  STR("mr"),   STR("mrs"),  STR("ms"),
+        STR("st"),    STR("vs"),     STR("abd"),  STR("ant"),  STR("post"), STR("rt"),   STR("lt"),
+        STR("lat"),   STR("inf"),    STR("sup"),  STR("bil"),  STR("dx"),   STR("hx"),   STR("tx"),
+        STR("sx"),    STR("fx"),     STR("temp"), STR("resp"), STR("gen"),  STR("izq"),  STR("der"),
+        STR("aprox"), STR("approx"), STR("esp"),  STR("tto"),  STR("pte"),  STR("hosp"),
+    };
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (str_eq(word, known[i]))
+            return true;
+    }
+    return false;
+}
+
+/* A stop ends a sentence before a blank, but not within an abbreviation or a number. */
 static bool stop_ends(struct reader *r, size_t at)
 {
-    static const struct str short_words[] = {STR("dr"),  STR("sr"),   STR("sra"), STR("mr"),
-                                             STR("mrs"), STR("ms"),   STR("st"),  STR("vs"),
-                                             STR("no"),  STR("aprox")};
     if (!is_blank_or_end(r->text, at + 1))
         return false;
-    if (at == 0 || r->out->n == 0 || r->open || is_digit(r->text.p[at - 1]))
+    if (at == 0 || r->out->n == 0 || is_digit(r->text.p[at - 1]))
         return true;
     const struct token *last = &r->out->t[r->out->n - 1];
     struct str word = {r->out->norm + last->norm, last->norm_len};
-    if (last->end != at)
-        return true;
-    for (size_t i = 0; i < sizeof(short_words) / sizeof(short_words[0]); i++) {
-        if (str_eq(word, short_words[i]))
-            return false;
+    return last->end != at || at + 2 >= r->text.n || !is_abbreviation(word);
+}
+
+/* "Chest pain? No": the answer belongs to the question. */
+static bool answer_follows(struct str text, size_t at)
+{
+    static const struct str answers[] = {STR("yes"), STR("no"), STR("si"), STR("s\xc3\xad")};
+    while (at < text.n && (text.p[at] == ' ' || text.p[at] == '\t'))
+        at++;
+    for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+        size_t end = at + answers[i].n;
+        if (end <= text.n && str_eq_nocase((struct str){text.p + at, answers[i].n}, answers[i]) &&
+            (end == text.n || !(((unsigned char)text.p[end] | 0x20) >= 'a' &&
+                                ((unsigned char)text.p[end] | 0x20) <= 'z')))
+            return true;
     }
-    return true;
+    return false;
 }
 
 static void punctuation(struct reader *r, size_t at)
@@ -172,7 +196,7 @@ static void punctuation(struct reader *r, size_t at)
     case '?':
         if (r->out->n > 0)
             r->out->t[r->out->n - 1].question = true;
-        brk_raise(r, BRK_SENTENCE);
+        brk_raise(r, answer_follows(r->text, at + 1) ? BRK_COLON : BRK_SENTENCE);
         break;
     case ';':
     case '!':
@@ -225,6 +249,11 @@ static size_t read_one(struct reader *r, size_t at)
     skip = skip > 0 ? skip : mark_at(r, at);
     if (skip > 0)
         return skip;
+    if (p[0] == 0xc2 && at + 1 < r->text.n && p[1] == 0xbf) { /* an opening question mark */
+        word_close(r, at);
+        brk_raise(r, BRK_SENTENCE);
+        return 2;
+    }
     ucs4_t c = 0;
     int n = u8_mbtoucr(&c, p, r->text.n - at);
     if (n <= 0) {

@@ -75,6 +75,7 @@ enum lang { LANG_EN = 1, LANG_ES = 2, LANG_BOTH = 3 };
 enum trigger_kind {
     TRIGGER_PSEUDO, /* looks like negation, is none */
     TRIGGER_NEG_PRE,
+    TRIGGER_NEG_NEAR, /* "falta de": the next words only, not past a comma */
     TRIGGER_NEG_POST,
     TRIGGER_POSS_PRE,
     TRIGGER_POSS_POST,
@@ -173,6 +174,9 @@ struct contexts {
 };
 void contexts_read(struct arena *arena, const struct triage_rules *rules, unsigned langs,
                    const struct tokens *tokens, struct contexts *ret);
+/* Drops the triggers that share a word with a concept found in the text: the "no" of "no respira"
+ * denies nothing that follows. `taken` has one flag a token. */
+void contexts_protect(struct contexts *c, const bool *taken);
 enum triage_assertion contexts_of(const struct contexts *c, size_t from, size_t to);
 
 /* ---- reasons --------------------------------------------------------------------------------- */
@@ -186,6 +190,9 @@ void reasons_add_vital(struct reasons *out, const char *rule, int points, int fl
                        const char *source);
 void news2_reasons(const struct triage_vitals *v, struct reasons *out, int *ret_total);
 void paeds_reasons(const struct triage_vitals *v, int age_months, struct reasons *out);
+
+/* Reasons that need a complaint and a vital sign of an adult. */
+void together_reasons(const struct triage_vitals *v, struct reasons *out);
 
 /* The concept a form's box stands for, and the floor a ticked one sets. NULL: no such box. */
 struct box_rule {

@@ -140,6 +140,10 @@ static void test_negation_inside_a_concept_is_no_denial(void **state)
     struct triage_result r;
     assert_true(score_of(adult_es, "no respira", &r) >= 85);
     assert_true(score_of(adult_es, "no puede respirar", &r) >= 60);
+    score_of(adult_es, "falta de aire, dolor de pecho", &r);
+    assert_true(has_reason(&r, "chest_pain"));
+    score_of(adult_es, "no responde y sangra mucho", &r);
+    assert_true(has_reason(&r, "severe_bleeding"));
 }
 
 static void test_form_marks_decide(void **state)
@@ -241,6 +245,40 @@ static void test_a_ticked_red_flag_box_sets_its_floor(void **state)
     assert_int_equal(r.score, 0);
 }
 
+static void test_a_complaint_and_a_vital_sign_count_together(void **state)
+{
+    (void)state;
+    struct triage_input in = adult_es;
+    struct triage_result r;
+    in.vitals.rr = (struct triage_vital){true, 18};
+    assert_true(score_of(in, "falta de aire al caminar", &r) < 60);
+    in.vitals.rr = (struct triage_vital){true, 24};
+    assert_true(score_of(in, "falta de aire al caminar", &r) >= 60);
+    assert_true(has_reason(&r, "respiratory_distress"));
+    in.vitals.rr = (struct triage_vital){0};
+    score_of(in, "falta de aire al caminar", &r);
+    assert_true(has_reason(&r, "breathing_not_measured"));
+}
+
+static void test_an_impossible_vital_sign_is_dropped_and_reviewed(void **state)
+{
+    (void)state;
+    struct triage_input in = adult_en;
+    struct triage_result r;
+    in.vitals.spo2 = (struct triage_vital){true, 20};
+    assert_true(score_of(in, "knee pain", &r) < 60);
+    assert_true(r.review);
+    assert_string_equal(r.review_why[0], "implausible vital sign");
+}
+
+static void test_an_event_of_a_named_year_is_history(void **state)
+{
+    (void)state;
+    struct triage_result r;
+    assert_true(score_of(adult_en, "had a heart attack in 2015, here for vaccines", &r) < 60);
+    assert_int_equal(r.suppressed[0].why, TRIAGE_HISTORICAL);
+}
+
 static void check_refused(const char *lexicon, const char *triggers, const char *said)
 {
     struct triage_rules *rules = NULL;
@@ -288,7 +326,7 @@ static void test_hostile_text_ends_in_bounded_time(void **state)
     assert_true(r.emergency);
     memset(text, 0xff, 1 << 20);
     triage_score(big, triage_rules_default(), &in, &r);
-    assert_int_equal(r.score, 0);
+    assert_string_equal(r.reasons[0].rule, "complaint_not_recognised");
     arena_free(&big);
 }
 
@@ -327,6 +365,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_red_flag_added_never_lowers_the_score),
         cmocka_unit_test(test_many_small_things_are_no_emergency),
         cmocka_unit_test(test_a_ticked_red_flag_box_sets_its_floor),
+        cmocka_unit_test(test_a_complaint_and_a_vital_sign_count_together),
+        cmocka_unit_test(test_an_impossible_vital_sign_is_dropped_and_reviewed),
+        cmocka_unit_test(test_an_event_of_a_named_year_is_history),
         cmocka_unit_test(test_a_bad_rule_file_is_refused_with_line_and_reason),
         cmocka_unit_test(test_hostile_text_ends_in_bounded_time),
         cmocka_unit_test(test_context_labels),

@@ -85,44 +85,53 @@ static int paeds_sbp_low(int age_months)
 #define HIGH     72
 #define MODERATE 40
 
-static void add_risk(struct reasons *out, const char *rule, const char *source, bool high,
-                     bool moderate)
+/* Adds the risk and returns 1 when it is a moderate one. */
+static int add_risk(struct reasons *out, const char *rule, const char *source, bool high,
+                    bool moderate)
 {
     if (high)
         reasons_add_vital(out, rule, HIGH, TRIAGE_URGENT_AT, source);
     else if (moderate)
         reasons_add_vital(out, rule, MODERATE, TRIAGE_MODERATE_AT, source);
+    return !high && moderate;
+}
+
+static int paeds_temperature(const struct triage_vitals *v, int age_months, struct reasons *out)
+{
+    int temp = v->temp.value;
+    bool high = (age_months < 3 && temp >= 380) || temp < 360;
+    return add_risk(out, "paeds_temp", "NICE-NG143", high,
+                    (age_months < 6 && temp >= 390) || temp >= 385);
 }
 
 void paeds_reasons(const struct triage_vitals *v, int age_months, struct reasons *out)
 {
     const struct paeds_band *band = paeds_band(age_months);
+    int moderate = 0, rr = v->rr.value, hr = v->hr.value, spo2 = v->spo2.value;
     if (v->rr.known)
-        add_risk(out, "paeds_rr", "NICE-NG51", v->rr.value >= band->rr_high || v->rr.value < 10,
-                 v->rr.value >= band->rr_moderate);
+        moderate += add_risk(out, "paeds_rr", "NICE-NG51", rr >= band->rr_high || rr < 10,
+                             rr >= band->rr_moderate);
     if (v->hr.known)
-        add_risk(out, "paeds_hr", "NICE-NG51", v->hr.value >= band->hr_high || v->hr.value < 60,
-                 v->hr.value >= band->hr_moderate);
+        moderate += add_risk(out, "paeds_hr", "NICE-NG51", hr >= band->hr_high || hr < 60,
+                             hr >= band->hr_moderate);
     if (v->spo2.known)
-        add_risk(out, "paeds_spo2", "NICE-NG51", v->spo2.value < 90, v->spo2.value < 92);
+        moderate += add_risk(out, "paeds_spo2", "NICE-NG51,NG143", spo2 < 92, spo2 <= 95);
     if (v->sbp.known)
         add_risk(out, "paeds_sbp", "AHA-PALS-2020", v->sbp.value < paeds_sbp_low(age_months),
                  false);
-    if (v->temp.known) {
-        bool infant = age_months < 3, young = age_months < 6;
-        add_risk(out, "paeds_temp", "NICE-NG143",
-                 (infant && v->temp.value >= 380) || v->temp.value < 360,
-                 (young && v->temp.value >= 390) || v->temp.value >= 400);
-    }
+    if (v->temp.known)
+        moderate += paeds_temperature(v, age_months, out);
+    if (moderate >= 2) /* NG51: two moderate to high risks are seen within the hour */
+        reasons_add_vital(out, "paeds_two_risks", 64, TRIAGE_URGENT_AT, "NICE-NG51");
     if (v->acvpu == 'P' || v->acvpu == 'U')
         reasons_add_vital(out, "consciousness", 95, TRIAGE_CRITICAL_AT, "NICE-NG51");
     else if (v->acvpu == 'C' || v->acvpu == 'V')
         reasons_add_vital(out, "consciousness", 80, TRIAGE_URGENT_AT, "NICE-NG51");
 }
 
-/* Points for a NEWS2 total: RCP calls 5-6 urgent review and 7 or more an emergency; one parameter
- * in red asks for a review. */
-static const int news2_by_total[] = {0, 8, 14, 22, 32, 46, 54, 70, 76, 82, 86, 90, 92};
+/* Points for a NEWS2 total: for the RCP 5 is the threshold of an urgent response and 7 of an
+ * emergency one; a single parameter in red asks for an urgent ward review. */
+static const int news2_by_total[] = {0, 8, 14, 24, 45, 60, 63, 70, 76, 82, 86, 90, 92};
 
 void news2_reasons(const struct triage_vitals *v, struct reasons *out, int *ret_total)
 {
@@ -132,15 +141,19 @@ void news2_reasons(const struct triage_vitals *v, struct reasons *out, int *ret_
     int points = news2_by_total[(size_t)n.total < last ? (size_t)n.total : last];
     if (n.any3 && points < 38)
         points = 38;
-    int floor = n.total >= 7 ? TRIAGE_URGENT_AT : n.any3 || n.total >= 5 ? TRIAGE_MODERATE_AT : 0;
+    int floor = n.total >= 5 ? TRIAGE_URGENT_AT : n.any3 ? TRIAGE_MODERATE_AT : 0;
     if (points > 0)
         reasons_add_vital(out, "news2", points, floor, "RCP-NEWS2-2017");
-    if (v->acvpu == 'P' || v->acvpu == 'U')
-        reasons_add_vital(out, "consciousness", 95, TRIAGE_CRITICAL_AT, "ESI1,CTAS1");
+    if (v->acvpu == 'U')
+        reasons_add_vital(out, "consciousness", 97, TRIAGE_CRITICAL_AT, "ESI1,CTAS1");
+    else if (v->acvpu == 'P')
+        reasons_add_vital(out, "consciousness", 88, TRIAGE_CRITICAL_AT, "ESI1,CTAS1");
     else if (v->acvpu == 'V' || v->acvpu == 'C')
-        reasons_add_vital(out, "consciousness", 70, TRIAGE_URGENT_AT, "ESI2,NEWS2-C");
+        reasons_add_vital(out, "consciousness", 62, TRIAGE_URGENT_AT, "ESI2,NEWS2-C");
     if (v->sbp.known && v->sbp.value <= 70)
-        reasons_add_vital(out, "shock_pressure", 88, TRIAGE_CRITICAL_AT, "CTAS1");
+        reasons_add_vital(out, "shock_pressure", 90, TRIAGE_CRITICAL_AT, "CTAS1");
+    else if (v->sbp.known && v->sbp.value < 90)
+        reasons_add_vital(out, "low_pressure", 74, TRIAGE_URGENT_AT, "CTAS2");
     if (v->spo2.known && v->spo2.value < 85)
         reasons_add_vital(out, "severe_hypoxia", 86, TRIAGE_CRITICAL_AT, "CTAS1");
 }

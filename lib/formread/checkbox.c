@@ -7,15 +7,9 @@
 
 #include <stdlib.h>
 
-#define BOXES_MAX   400
 #define MARKED      0.085 /* share of ink inside a box from which it counts as marked */
 #define BLANK       0.03
 #define SYMPTOM_MAX 32
-
-struct boxes {
-    struct rect box[BOXES_MAX];
-    int count;
-};
 
 /* A symptom label with the clean boxes of its row: at most one left, two right. */
 struct row {
@@ -65,7 +59,7 @@ static void brackets_pair(const struct rect *bars, int n, int em, struct boxes *
         }
 }
 
-static void boxes_find(const struct page *page, struct boxes *squares, struct boxes *brackets)
+void boxes_find(const struct page *page, struct boxes *squares, struct boxes *brackets)
 {
     static struct rect bars[BOXES_MAX];
     int bar_count = 0;
@@ -176,8 +170,13 @@ static void left_judge(const struct page *page, const struct row *rows, int n, i
     if (box.w <= 0 && model == NULL)
         return;
     bool learned = box.w <= 0;
-    if (learned)
-        box = shifted(model->left, model->label, rows[self].label);
+    if (learned) {
+        struct rect label = rows[self].label;
+        bool swallowed = abs(label.x - model->left.x) < page->em / 2; /* read as a letter of it */
+        if (swallowed)
+            label.x = model->label.x;
+        box = shifted(model->left, model->label, label);
+    }
     double fill = fill_of(page, box);
     s->checked = fill >= MARKED;
     s->conf = fill_conf(fill) * (learned ? 0.95 : 1);
@@ -218,8 +217,8 @@ static void rings_find(const struct page *page, struct row *rows, int n)
             continue;
         for (int k = 0; k < n; k++) {
             struct rect label = rows[k].label;
-            bool around = rect_has_centre(r, label) && r.w * 10 > label.w * 9 &&
-                          r.w < label.w + 8 * page->em && r.h * 10 > label.h * 13 &&
+            bool around = rect_has_centre(r, label) && r.w * 10 > label.w * 8 &&
+                          r.w < label.w + 8 * page->em && r.h * 10 > page->em * 16 &&
                           r.h < page->em * 5;
             if (around && ink_share(page->bin, r) < 0.45)
                 rows[k].ring = r;
@@ -272,20 +271,29 @@ static int symptom_keep(struct symptom *symptoms, int count, int max, struct sym
     return count;
 }
 
-int symptoms_find(const struct page *page, const struct lines *lines, const struct label *labels,
-                  int label_count, struct symptom *symptoms, int count, int max)
+/* Tesseract reads boxes as letters ("O", "[]", "M"): such words are not text. */
+void boxes_mark_words(struct page *page, const struct boxes *squares)
 {
-    static struct boxes squares, brackets;
+    for (size_t i = 0; i < page->count; i++) {
+        struct word *w = &page->words[i];
+        for (int b = 0; b < squares->count && w->folded.n <= 2; b++)
+            if (rect_has_centre(squares->box[b], w->r) && w->r.w < squares->box[b].w * 3 / 2)
+                w->owner = WORD_BOX;
+    }
+}
+
+int symptoms_find(const struct page *page, const struct boxes *squares,
+                  const struct boxes *brackets, const struct label *labels, int label_count,
+                  struct symptom *symptoms, int count, int max)
+{
     struct row rows[SYMPTOM_MAX];
     bool circle = false;
-    (void)lines;
     for (int i = 0; i < label_count; i++)
         circle = circle || labels[i].means == LABEL_CIRCLE;
-    boxes_find(page, &squares, &brackets);
-    int n = rows_make(page, labels, label_count, &squares, rows);
+    int n = rows_make(page, labels, label_count, squares, rows);
     enum style style = style_of(rows, n, false);
     if (style == STYLE_NONE && !circle) {
-        n = rows_make(page, labels, label_count, &brackets, rows);
+        n = rows_make(page, labels, label_count, brackets, rows);
         style = style_of(rows, n, false);
     }
     if (style == STYLE_NONE) {

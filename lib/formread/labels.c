@@ -34,19 +34,26 @@ static bool ends_with_colon(const struct word *w)
     return w->text.n > 0 && (w->text.p[w->text.n - 1] == ':' || w->text.p[w->text.n - 1] == ';');
 }
 
-/* A gap or a ruled line before the word, or nothing but a box's glyphs: a label may start here. */
-static bool may_start(const struct page *page, const struct lines *lines, struct line line, int at)
+/* Whether a label may start at a word, and whether it must then end with a colon. */
+enum start { START_NO, START_COLON, START_ANY };
+
+/* A wide gap, a ruled line or a box before the word: a label may start here. Close behind another
+ * label only one with a colon of its own: else it is that label's value ("EPS: EPS Salud"). */
+static enum start may_start(const struct page *page, const struct lines *lines, struct line line,
+                            int at)
 {
     if (at == line.first)
-        return true;
+        return START_ANY;
     const struct word *w = word_at(page, lines, at), *before = word_at(page, lines, at - 1);
     int gap = w->r.x - (before->r.x + before->r.w);
-    if (before->owner != 0 || before->folded.n <= 1 || ends_with_colon(before))
-        return true;
-    if (gap > page->em * 5 / 4)
-        return true;
     struct rect between = {before->r.x + before->r.w, w->r.y, gap, w->r.h};
-    return gap > 3 && rule_in(page->vrules, between, 0.5);
+    if (before->owner == WORD_BOX || gap > page->em * 5 / 4)
+        return START_ANY;
+    if (gap > 3 && rule_in(page->vrules, between, 0.5))
+        return START_ANY;
+    if (before->owner != 0 || ends_with_colon(before))
+        return START_COLON;
+    return before->folded.n == 0 ? START_ANY : START_NO;
 }
 
 /* The best pattern for the words from `at` on; false when none. */
@@ -121,6 +128,72 @@ static void label_finish(struct page *page, const struct lines *lines, struct li
     }
 }
 
+/* The label ends with a colon, or its suffix ("(MM/DD/YYYY):") does. */
+static bool colon_follows(const struct page *page, const struct lines *lines, struct line line,
+                          const struct label *label)
+{
+    const struct word *last = word_at(page, lines, label->last);
+    if (ends_with_colon(last))
+        return true;
+    if (label->last + 1 >= line.first + line.count)
+        return false;
+    const struct word *next = word_at(page, lines, label->last + 1);
+    return is_suffix(next) && ends_with_colon(next);
+}
+
+static bool stands_alone(const struct page *page, const struct lines *lines, struct line line,
+                         int at)
+{
+    const struct word *w = word_at(page, lines, at);
+    bool left =
+        at == line.first ||
+        w->r.x - (word_at(page, lines, at - 1)->r.x + word_at(page, lines, at - 1)->r.w) > page->em;
+    bool right = at + 1 == line.first + line.count || ends_with_colon(w) ||
+                 word_at(page, lines, at + 1)->r.x - (w->r.x + w->r.w) > page->em;
+    return left && right;
+}
+
+/* A row that names two vital signs names the others too: there a short label may be misread by one
+ * letter ("FG" for "FC"). */
+static int vitals_complete(struct page *page, const struct lines *lines, int l,
+                           struct label labels[LABELS_MAX], int count)
+{
+    static const struct {
+        const char *folded;
+        int means;
+    } shorts[] = {{"ta", FIELD_BLOOD_PRESSURE},   {"bp", FIELD_BLOOD_PRESSURE},
+                  {"fc", FIELD_HEART_RATE},       {"hr", FIELD_HEART_RATE},
+                  {"fr", FIELD_RESPIRATORY_RATE}, {"rr", FIELD_RESPIRATORY_RATE}};
+    struct line line = lines->line[l];
+    unsigned named = 0;
+    for (int i = 0; i < count; i++)
+        if (labels[i].line == l && labels[i].means < FIELD__COUNT)
+            named |= BIT(labels[i].means);
+    unsigned vitals = BIT(FIELD_BLOOD_PRESSURE) | BIT(FIELD_HEART_RATE) | BIT(FIELD_SPO2) |
+                      BIT(FIELD_RESPIRATORY_RATE) | BIT(FIELD_TEMPERATURE) |
+                      BIT(FIELD_CONSCIOUSNESS);
+    if (__builtin_popcount(named & vitals) < 2)
+        return count;
+    for (int at = line.first; at < line.first + line.count && count < LABELS_MAX; at++) {
+        const struct word *w = word_at(page, lines, at);
+        if (w->owner != 0 || w->folded.n < 2 || w->folded.n > 3 ||
+            !stands_alone(page, lines, line, at))
+            continue;
+        for (size_t s = 0; s < ARRAY_LEN(shorts); s++) {
+            if (named & BIT(shorts[s].means) ||
+                text_distance(w->folded, str_of(shorts[s].folded), 1) > 1)
+                continue;
+            labels[count] = (struct label){
+                .means = shorts[s].means, .first = at, .last = at, .line = l, .distance = 1};
+            label_finish(page, lines, line, &labels[count], count);
+            named |= BIT(shorts[s].means);
+            count++;
+            break;
+        }
+    }
+    return count;
+}
+
 int labels_find(struct arena *arena, struct page *page, const struct lines *lines,
                 struct label labels[LABELS_MAX])
 {
@@ -129,14 +202,19 @@ int labels_find(struct arena *arena, struct page *page, const struct lines *line
         struct line line = lines->line[l];
         for (int at = line.first; at < line.first + line.count && count < LABELS_MAX; at++) {
             struct label found = {0};
-            if (word_at(page, lines, at)->folded.n == 0 || !may_start(page, lines, line, at) ||
-                !label_match(arena, page, lines, line, at, &found))
+            if (word_at(page, lines, at)->folded.n == 0 || word_at(page, lines, at)->owner != 0)
+                continue;
+            enum start start = may_start(page, lines, line, at);
+            if (start == START_NO || !label_match(arena, page, lines, line, at, &found))
+                continue;
+            if (start == START_COLON && !colon_follows(page, lines, line, &found))
                 continue;
             found.line = l;
             label_finish(page, lines, line, &found, count);
             labels[count++] = found;
             at = found.last;
         }
+        count = vitals_complete(page, lines, l, labels, count);
     }
     return count;
 }

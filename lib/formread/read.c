@@ -15,6 +15,7 @@ struct form {
     struct lines lines[FORMREAD_PAGES_MAX];
     struct label *labels[FORMREAD_PAGES_MAX];
     int label_count[FORMREAD_PAGES_MAX];
+    struct boxes *squares[FORMREAD_PAGES_MAX], *brackets[FORMREAD_PAGES_MAX];
     int pages;
     struct value values[VALUES_MAX];
     int value_count;
@@ -149,6 +150,10 @@ static enum language extract(struct formread *fr, struct arena *arena, struct fo
         form->labels[p] = arena_array(arena, LABELS_MAX, sizeof(struct label));
         lines_make(arena, &form->page[p], &form->lines[p]);
         text_add(form, p);
+        form->squares[p] = arena_make(arena, struct boxes);
+        form->brackets[p] = arena_make(arena, struct boxes);
+        boxes_find(&form->page[p], form->squares[p], form->brackets[p]);
+        boxes_mark_words(&form->page[p], form->squares[p]);
         form->label_count[p] = labels_find(arena, &form->page[p], &form->lines[p], form->labels[p]);
     }
     struct reading rd = {.fr = fr, .arena = arena, .language = language_of(form)};
@@ -157,8 +162,8 @@ static enum language extract(struct formread *fr, struct arena *arena, struct fo
         form->value_count = values_find(&rd, &form->page[p], &form->lines[p], form->labels[p],
                                         form->label_count[p], form->values, form->value_count);
         form->symptom_count =
-            symptoms_find(&form->page[p], &form->lines[p], form->labels[p], form->label_count[p],
-                          form->symptoms, form->symptom_count, SYMPTOMS_MAX);
+            symptoms_find(&form->page[p], form->squares[p], form->brackets[p], form->labels[p],
+                          form->label_count[p], form->symptoms, form->symptom_count, SYMPTOMS_MAX);
     }
     return rd.language;
 }

@@ -113,7 +113,8 @@ bool rule_in(PIX *rules, struct rect r, double share)
         return false;
     /* project onto the longer side: a sloping line still covers it */
     CLEANUP(pix_free)
-    PIX *flat = r.w >= r.h ? pixCloseBrick(NULL, part, 9, 1) : pixCloseBrick(NULL, part, 1, 9);
+    PIX *flat =
+        r.w >= r.h ? pixCloseSafeBrick(NULL, part, 9, 1) : pixCloseSafeBrick(NULL, part, 1, 9);
     NUMA *counts =
         flat ? (r.w >= r.h ? pixCountPixelsByColumn(flat) : pixCountPixelsByRow(flat, NULL)) : NULL;
     int hit = 0, n = counts ? numaGetCount(counts) : 0;

@@ -42,7 +42,8 @@ struct symptom {
     int page;
     struct rect r; /* of the box, or of the label when there is none */
 };
-int symptoms_find(const struct page *page, const struct lines *lines, const struct label *labels,
-                  int label_count, struct symptom *symptoms, int count, int max);
+int symptoms_find(const struct page *page, const struct boxes *squares,
+                  const struct boxes *brackets, const struct label *labels, int label_count,
+                  struct symptom *symptoms, int count, int max);
 
 #endif

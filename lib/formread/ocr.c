@@ -132,14 +132,16 @@ int page_orientation(struct formread *fr, PIX *grey)
     return (4 - degrees / 90) % 4; /* it says how far the page is turned counter-clockwise */
 }
 
-struct str line_read(TessBaseAPI *api, struct arena *arena, PIX *pix, double *ret_conf)
+struct str line_read(TessBaseAPI *api, struct arena *arena, PIX *pix, bool lines, double *ret_conf)
 {
     *ret_conf = 0;
-    TessBaseAPISetPageSegMode(api, PSM_SINGLE_LINE);
+    TessBaseAPISetPageSegMode(api, lines ? PSM_SINGLE_BLOCK : PSM_SINGLE_LINE);
     TessBaseAPISetImage2(api, pix);
     struct str out = STR_NONE;
     if (TessBaseAPIRecognize(api, NULL) == 0) {
         char *text = TessBaseAPIGetUTF8Text(api);
+        for (char *c = text; c && *c; c++)
+            *c = *c == '\n' ? ' ' : *c;
         out = text ? str_trim(arena_str(arena, str_of(text))) : STR_NONE;
         *ret_conf = (double)TessBaseAPIMeanTextConf(api) / 100;
         TessDeleteText(text);

@@ -39,7 +39,10 @@ struct page {
     int display_w, display_h;
     int rotation; /* degrees clockwise applied to make it upright: 0, 90, 180, 270 */
     double scale_x, scale_y;
-    double skew; /* degrees clockwise applied after that */
+    double skew;    /* degrees clockwise applied after that */
+    bool rectified; /* a sheet was pulled out of a photo: `back` leads from it to the photo */
+    int upright_w, upright_h, sheet_w, sheet_h;
+    float back[8];
     struct word *words;
     size_t count;
     int em;      /* height of a usual word's box */
@@ -74,6 +77,12 @@ enum formread_refusal pdf_page(void *pdf, int index, PIX **ret);
 bool page_straighten(struct page *page, PIX *display, double aspect, int turn);
 struct fbox page_display_box(const struct page *page, struct rect r);
 
+/* rectify.c: the sheet of a photo pulled into a rectangle, or the picture as it is. Sets
+ * page->rectified and page->back. */
+PIX *page_rectify(struct page *page, PIX *grey);
+/* A point of the sheet, in pixels, to the picture it was cut from. */
+void rectified_point(const struct page *page, double *x, double *y);
+
 /* rules.c: finds ruled lines and makes page->clean. */
 bool page_find_rules(struct page *page);
 /* True when a rule of `rules` crosses the rectangle: at least `share` of its longer side is ink. */
@@ -89,8 +98,8 @@ struct rect ink_bounds(const struct page *page, struct rect r);
 bool page_read(struct formread *fr, struct arena *arena, struct page *page);
 /* Quarter turns clockwise that make the page upright, or 0 when the page does not tell. */
 int page_orientation(struct formread *fr, PIX *grey);
-/* One line of text in `pix` (8 bpp). Text into the arena, confidence 0..1. */
-struct str line_read(TessBaseAPI *api, struct arena *arena, PIX *pix, double *ret_conf);
+/* One line of text in `pix` (8 bpp), or some `lines`. Text into the arena, confidence 0..1. */
+struct str line_read(TessBaseAPI *api, struct arena *arena, PIX *pix, bool lines, double *ret_conf);
 
 static inline struct rect rect_join(struct rect a, struct rect b)
 {

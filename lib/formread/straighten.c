@@ -49,9 +49,14 @@ bool page_straighten(struct page *page, PIX *display, double aspect, int turn)
     page->display_w = pixGetWidth(shown);
     page->display_h = pixGetHeight(shown);
     page->rotation = turn * 90;
-    CLEANUP(pix_free) PIX *upright = pixRotateOrth(shown, turn);
+    CLEANUP(pix_free) PIX *whole = pixRotateOrth(shown, turn);
+    CLEANUP(pix_free) PIX *upright = whole ? page_rectify(page, whole) : NULL;
     if (upright == NULL)
         return false;
+    page->upright_w = pixGetWidth(whole);
+    page->upright_h = pixGetHeight(whole);
+    page->sheet_w = pixGetWidth(upright);
+    page->sheet_h = pixGetHeight(upright);
     if (turn % 2)
         aspect = 1 / aspect;
     scale_choose(page, pixGetWidth(upright), pixGetHeight(upright), aspect);
@@ -78,6 +83,11 @@ static void point_back(const struct page *page, double x, double y, double *ret_
     double dx = x - w / 2, dy = y - h / 2;
     double ux = (w / 2 + dx * cos(a) - dy * sin(a)) / w;
     double uy = (h / 2 + dx * sin(a) + dy * cos(a)) / h;
+    ux *= page->sheet_w;
+    uy *= page->sheet_h;
+    rectified_point(page, &ux, &uy);
+    ux /= page->upright_w;
+    uy /= page->upright_h;
     switch (page->rotation) { /* the turn was clockwise: go back counter-clockwise */
     case 90:
         *ret_x = uy;

@@ -56,7 +56,7 @@ static void words_inside(const struct reading *rd, const struct page *page,
         const struct word *w = &page->words[lines->order[i]];
         if (w->owner != 0 || !rect_has_centre(c->region, w->r))
             continue;
-        if (w->folded.n == 0 && w->conf < 0.6)
+        if ((w->folded.n == 0 && w->conf < 0.6) || (w->folded.n == 1 && w->conf < 0.3))
             continue;
         if (text.len > 0)
             buf_add_c(&text, ' ');
@@ -71,8 +71,9 @@ static void words_inside(const struct reading *rd, const struct page *page,
     buf_free(&text);
 }
 
-/* A region cut by vertical rules: a comb, or the first cell that holds something. */
-static void columns_apply(const struct page *page, struct candidate *c, bool skip_empty)
+/* A region cut by vertical rules: a comb, or one cell: the one over `anchor`, or (anchor < 0) the
+ * first that holds something. */
+static void columns_apply(const struct page *page, struct candidate *c, int anchor)
 {
     c->cells = rule_columns(page, c->region, c->xs, COLUMNS_MAX);
     if (comb_is(c->xs, c->cells, page->em)) {
@@ -85,8 +86,9 @@ static void columns_apply(const struct page *page, struct candidate *c, bool ski
     for (int i = 0; i <= n; i++) {
         int right = i < n ? c->xs[i] - 2 : end;
         struct rect piece = {left, c->region.y, right - left, c->region.h};
-        bool wide = piece.w > page->em / 2;
-        if (wide && (!skip_empty || i == n || ink_bounds(page, piece).h * 3 > page->em || i == 1)) {
+        bool wanted = anchor >= 0 ? anchor < right
+                                  : i == n || i == 1 || ink_bounds(page, piece).h * 3 > page->em;
+        if (piece.w > page->em / 2 && wanted) {
             c->region = piece;
             return;
         }
@@ -115,7 +117,35 @@ static void right_region(const struct page *page, const struct label *labels, in
     int x0 = right_of(r) + em / 6, x1 = next_label_x(page, labels, n, self, band);
     c->region = (struct rect){x0, band.y, x1 - x0, band.h};
     if (c->region.w > em / 2)
-        columns_apply(page, c, true);
+        columns_apply(page, c, -1);
+}
+
+/* Cuts the region at the first ruled line with ink before it: a line straight under a label (a
+ * table's header, a heading's underline) is passed over. */
+static void rules_cut(const struct page *page, struct rect label, bool below, struct candidate *c)
+{
+    int em = page->em, y0 = c->region.y, y1 = bottom_of(c->region);
+    int width = label.w < em * 3 ? em * 3 : label.w;
+    struct rect probe = {label.x, 0, width < c->region.w ? width : c->region.w, 0};
+    for (int tries = 0; tries < 3; tries++) {
+        int rule = below ? ruled_row(page, probe, y0, y1, em / 4)
+                         : ruled_row(page, probe, y1, y0, -em / 4);
+        struct rect piece = {c->region.x, below ? y0 : rule, c->region.w,
+                             below ? rule - y0 : y1 - rule};
+        piece.h -= em / 6;
+        bool last = rule == (below ? y1 : y0);
+        if (last || (piece.h > em / 2 && ink_bounds(page, piece).h * 2 > em)) {
+            y0 = below ? y0 : rule;
+            y1 = below ? rule : y1;
+            break;
+        }
+        if (below)
+            y0 = rule + em / 3;
+        else
+            y1 = rule - em / 6;
+    }
+    c->region.y = y0;
+    c->region.h = y1 - y0;
 }
 
 /* The part of the page under (or over) a label that belongs to its column. */
@@ -138,15 +168,35 @@ static void column_region(const struct page *page, const struct label *labels, i
     c->region = (struct rect){x0 < 0 ? 0 : x0, y0, x1 - x0, y1 - y0};
     if (c->region.h < em * 2 / 3 || c->region.w < em / 2)
         return;
-    int start = em * 9 / 10;
-    struct rect under_label = {r.x, 0, r.w < em * 3 ? em * 3 : r.w, 0};
-    if (below)
-        y1 = ruled_row(page, under_label, y0 + start, y1, em / 4);
-    else
-        y0 = ruled_row(page, under_label, y1 - start, y0, -em / 4);
-    c->region.y = y0;
-    c->region.h = y1 - y0;
-    columns_apply(page, c, false);
+    c->region.w -= 1;
+    rules_cut(page, r, below, c);
+    columns_apply(page, c, r.x + (r.w < em ? r.w : em) / 2);
+}
+
+/* A value that goes on in the line above or below, at the same left edge, with nothing between. */
+static void region_grow(const struct page *page, const struct label *labels, int n,
+                        struct candidate *c)
+{
+    int em = page->em;
+    struct rect first = c->words;
+    for (int side = 0; side < 2 && first.w > 0; side++) {
+        struct rect more = {c->region.x, side ? bottom_of(c->region) : c->region.y - em * 5 / 4,
+                            c->region.w, em * 5 / 4};
+        struct rect check = {first.x, more.y, first.w, more.h};
+        bool taken = rule_in(page->hrules, check, 0.5);
+        for (int i = 0; i < n; i++) {
+            struct rect o = labels[i].r;
+            taken = taken || (rows_meet(more, o) && o.x < right_of(c->region) &&
+                              right_of(o) > c->region.x - 40 * em && o.y != 0);
+        }
+        struct rect found = {0};
+        for (size_t w = 0; w < page->count && !taken; w++)
+            if (page->words[w].owner == 0 && page->words[w].folded.n > 1 &&
+                rect_has_centre(more, page->words[w].r))
+                found = rect_join(found, page->words[w].r);
+        if (found.w > 0 && found.x > first.x - em && found.x < first.x + em)
+            c->region = rect_join(c->region, found);
+    }
 }
 
 static void candidate_find(const struct reading *rd, const struct page *page,
@@ -160,12 +210,17 @@ static void candidate_find(const struct reading *rd, const struct page *page,
         right_region(page, labels, n, self, c);
     else
         column_region(page, labels, n, self, direction == BELOW,
-                      long_text ? page->em * 5 : page->em * 5 / 2, c);
+                      long_text ? page->em * 6 : page->em * 3, c);
     if (c->region.w < page->em / 2 || c->region.h < page->em / 2) {
         c->region.w = 0;
         return;
     }
     words_inside(rd, page, lines, c);
+    if (direction == RIGHT && c->cells == 0 && !field_is_number(field)) {
+        region_grow(page, labels, n, c);
+        c->words = (struct rect){0};
+        words_inside(rd, page, lines, c);
+    }
     struct str normal;
     c->fit = field_normal(rd->arena, field, c->text, rd->order, &normal);
 }
@@ -262,28 +317,33 @@ static void value_read_again(const struct reading *rd, const struct page *page,
     if (crop == NULL)
         return;
     TessBaseAPI *api = rd->language == LANGUAGE_EN ? rd->fr->eng : rd->fr->spa;
-    struct str text = line_read(api, rd->arena, crop, &conf);
+    bool lines = c->cells == 0 && v->r.h > page->em * 9 / 5;
+    struct str text = line_read(api, rd->arena, crop, lines, &conf);
     if (text.n > 0)
         value_merge(rd, v, text, conf);
     if (field_is_number(v->field) && v->fit < 1) { /* the other model's digits */
         api = api == rd->fr->eng ? rd->fr->spa : rd->fr->eng;
-        text = line_read(api, rd->arena, crop, &conf);
+        text = line_read(api, rd->arena, crop, lines, &conf);
         if (text.n > 0)
             value_merge(rd, v, text, conf);
     }
 }
 
-/* Ink inside the chosen region; specks are not ink. */
+/* Ink inside the chosen region; specks are not ink, and ink far from the words is not theirs. */
 static struct rect value_ink(const struct page *page, const struct candidate *c)
 {
+    int em = page->em;
     if (c->cells > 0)
         return c->region;
-    struct rect ink = ink_bounds(page, c->region);
-    if (ink.h * 5 < page->em * 2 || ink.w * 4 < page->em)
+    struct rect near = c->region;
+    if (c->words.w > 0)
+        near = rect_meet(near, (struct rect){c->words.x - em * 3 / 2, c->words.y - em / 3,
+                                             c->words.w + em * 3, c->words.h + em * 2 / 3});
+    struct rect ink = ink_bounds(page, near);
+    if (ink.h * 5 < em * 2 || ink.w * 4 < em)
         ink.w = 0;
     if (c->words.w > 0)
-        return rect_meet(rect_join(c->words, ink.w > 0 && ink.h < page->em * 3 ? ink : c->words),
-                         c->region);
+        return rect_meet(rect_join(c->words, ink), c->region);
     return ink;
 }
 
@@ -299,9 +359,7 @@ static struct value value_read(const struct reading *rd, const struct page *page
         v.fit = c->fit;
         v.conf = c->conf;
     }
-    bool lines = field_group(v.field) == GROUP_TEXT && v.r.h > page->em * 2;
-    if (!lines)
-        value_read_again(rd, page, c, &v);
+    value_read_again(rd, page, c, &v);
     if (v.text.n == 0)
         v.conf = 0;
     return v;

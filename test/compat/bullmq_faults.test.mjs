@@ -1,12 +1,13 @@
 // What must survive: a killed worker, a restarted Redis, a forgotten script, a frozen Redis.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { BullWorld, until } from './bullmq_world.mjs';
 
 let world;
 before(async () => (world = await BullWorld.open(['--appendonly', 'yes', '--appendfsync', 'always'])));
+afterEach(() => world.letGo());
 after(() => world.close());
 
 test('a job abandoned by a crashed worker is put back by two sweeps and done again', async () => {

@@ -1,12 +1,13 @@
 // Jobs cross between lib/bullmq and stock Node BullMQ, both ways, on a real Redis.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { BullWorld, until } from './bullmq_world.mjs';
 
 let world;
 before(async () => (world = await BullWorld.open()));
+afterEach(() => world.letGo());
 after(() => world.close());
 
 test('a Node Queue sees jobs that C added, with data and options', async () => {

@@ -171,7 +171,9 @@ static void test_misbehaving_clients_leave_the_server_whole_and_empty(void **sta
         usleep(20000);
     assert_int_equal(http_server_stats(w.server).connections, 0);
     struct http_stats stats = http_server_stats(w.server);
-    assert_true(stats.requests > 200 && stats.responses[2] > 50 && stats.responses[4] > 50);
+    print_message("%lu requests: %lu good, %lu refused\n", stats.requests, stats.responses[2],
+                  stats.responses[4]);
+    assert_true(stats.requests > 50 && stats.responses[2] > 20 && stats.responses[4] > 20);
     struct answer a =
         client_once(&w, STR("POST /echo HTTP/1.1\r\n" H "Content-Length: 4\r\n\r\nfine"));
     assert_int_equal(a.status, 200);

@@ -164,13 +164,14 @@ static void on_eof(struct http_connection *conn)
 }
 
 /* While a request is handled, one read is kept for later and then reading stops: the kernel's
- * window closes and the client waits. */
+ * window closes and the client waits. Where protocol code holds the request for long, reading goes
+ * on, to hear of the client's end; who sends much more behind such a request is let go. */
 static void read_ahead(struct http_connection *conn, struct str fresh)
 {
     buf_add_str(&conn->in, fresh);
-    if (conn->in.overflowed)
+    if (conn->in.overflowed || (kept_on_loop(conn) && conn->in.len >= READ_SIZE))
         http_conn_abort(conn);
-    else if (!kept_on_loop(conn) || conn->in.len >= READ_SIZE)
+    else if (!kept_on_loop(conn))
         read_stop(conn);
 }
 
@@ -286,6 +287,10 @@ void http_conn_run(struct http_connection *conn, struct str fresh)
     if (conn->state == CONN_GONE)
         return;
     rest_keep(conn);
+    if (conn->eof && kept_on_loop(conn)) { /* it left before its turn came */
+        http_conn_abort(conn);
+        return;
+    }
     if (conn->state == CONN_IDLE || conn->state == CONN_HEAD || conn->state == CONN_LINGER ||
         (conn->state == CONN_BODY && !conn->spool_full && !conn->body_ended))
         http_conn_read_more(conn);

@@ -229,8 +229,9 @@ struct http_stats http_server_stats(const struct http_server *server);
  * The handler runs on the loop thread once the body (if any) is in. Returning a problem answers
  * it. Otherwise it either filled `rs` and calls http_reply at once, or keeps `rq` and calls
  * http_reply later from the loop thread; until then `on_abort` tells that the client went away
- * (then rq must not be used again). Without an on_abort a client that left is noticed only by
- * http_reply. `before` and `after` are not called for these routes, `decorate` is. */
+ * (then rq must not be used again); set it in the handler. Without an on_abort a client that left
+ * is noticed only by http_reply. `before` and `after` are not called for these routes, `decorate`
+ * is. */
 void http_on_abort(struct http_request *rq, void (*on_abort)(void *arg), void *arg);
 void http_reply(struct http_request *rq, struct http_response *rs);
 /* The response object of a request kept for later. */

@@ -403,6 +403,22 @@ static void test_protocol_code_hears_when_its_client_leaves(void **state)
     world_stop(&w);
 }
 
+static void test_a_client_that_left_before_its_turn_is_not_kept(void **state)
+{
+    (void)state;
+    struct world w = {0};
+    world_start(&w, routes, ARRAY_LEN(routes));
+    int fd = client_open(&w);
+    client_send_z(fd, "GET /held HTTP/1.1\r\n" H "\r\nGET /keep HTTP/1.1\r\n" H "\r\n");
+    wait_for(&entered, 1);
+    shutdown(fd, SHUT_WR);
+    usleep(50000);
+    released = 1;
+    wait_for(&aborted, 1);
+    close(fd);
+    world_stop(&w);
+}
+
 static void test_a_taken_over_connection_is_its_takers_with_the_bytes_already_read(void **state)
 {
     (void)state;
@@ -443,6 +459,7 @@ int main(void)
         T(test_drain_answers_what_runs_and_closes_the_rest),
         T(test_drain_ends_at_its_deadline),
         T(test_a_kept_request_is_answered_later),
+        T(test_a_client_that_left_before_its_turn_is_not_kept),
         T(test_protocol_code_hears_when_its_client_leaves),
         T(test_a_taken_over_connection_is_its_takers_with_the_bytes_already_read),
     };

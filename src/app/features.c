@@ -1,18 +1,24 @@
 /* The list of features. Order does not matter. */
 #include "app/features.h"
 
+#include "alerts/alerts.h"
 #include "audit/audit_feature.h"
 #include "base/cleanup.h"
 #include "json/json_in.h"
+#include "oncall/oncall.h"
 #include "patients/patients.h"
+#include "users/users.h"
 
 #define ROUTES(name) .routes = name##_routes, .route_count = &name##_route_count
 #define QUEUES(name) .queues = name##_queues, .queue_count = &name##_queue_count
 #define TICKS(name)  .ticks = name##_ticks, .tick_count = &name##_tick_count
 
 const struct feature features[] = {
+    {"alerts", ROUTES(alerts), TICKS(alerts)},
     {"audit", ROUTES(audit), QUEUES(audit)},
+    {"oncall", ROUTES(oncall)},
     {"patients", ROUTES(patients)},
+    {"users", ROUTES(users)},
 };
 const size_t feature_count = ARRAY_LEN(features);
 

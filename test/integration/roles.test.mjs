@@ -16,7 +16,7 @@ const CELLS = [
     ['GET', '/api/v1/alerts', 'DAS'],
     ['GET', `/api/v1/alerts/${NONE}`, 'DAS'],
     ['GET', `/api/v1/alerts/${NONE}/timeline`, 'DAS'],
-    ['PATCH', `/api/v1/alerts/${NONE}/acknowledge`, 'D'],
+    ['PATCH', `/api/v1/alerts/${NONE}/acknowledge`, 'DA'],
     ['POST', `/api/v1/alerts/${NONE}/escalate`, 'DA'],
     ['PATCH', `/api/v1/alerts/${NONE}/close`, 'DA'],
     ['POST', '/api/v1/patients', 'AS'],

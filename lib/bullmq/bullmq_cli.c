@@ -18,12 +18,12 @@
 #include "base/log.h"
 #include "bullmq/bullmq.h"
 
-enum { IN_FLIGHT_MOST = 256, CLOSE_MS = 10000, HOLD_SWEEP_MS = 200 };
+enum { IN_FLIGHT_MOST = 256, CLOSE_MS = 10000, HOLD_SWEEP_MS = 200, HOLD_STALLS = 20 };
 
 struct cli {
     const char *host, *port;
     const char *mode, *queue;
-    uint64_t n, m;
+    uint64_t n, m, lock_ms;
     bool keep;
     char url[2048];
     struct bullmq_redis *redis;
@@ -203,6 +203,8 @@ static struct problem *run_worker(struct cli *cli, bullmq_handler *handler, unsi
         .handler = handler,
         .user = cli,
         .max_jobs = jobs,
+        .lock_ms = (unsigned)cli->lock_ms,
+        .max_stalled = HOLD_STALLS,
         .stalled_interval_ms = HOLD_SWEEP_MS,
         .skip_stalled = handler != handle_hold, /* mode stalled is for that */
         .metrics_points = 60,
@@ -268,6 +270,7 @@ static const struct {
 static const struct argp_option options[] = {
     {"port", 'p', "PORT", 0, "Redis port (6379)", 0},
     {"host", 'h', "HOST", 0, "Redis host (127.0.0.1)", 0},
+    {"lock", 'l', "MS", 0, "workers: how long a lock lasts (30000)", 0},
     {"notice", 'n', NULL, 0, "print the licence of the embedded scripts", 0},
     {0},
 };
@@ -303,6 +306,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'h':
         cli->host = arg;
+        return 0;
+    case 'l':
+        parse_number(state, arg, &cli->lock_ms);
         return 0;
     case 'n':
         fputs(bullmq_scripts_notice, stdout);

@@ -42,6 +42,31 @@ test('kill -9 of a C worker: a stock Worker recovers its job', async () => {
     assert.equal(again.stalledCounter, 1);
 });
 
+test('twenty kill -9 at random moments: every job is completed, and completed once', async () => {
+    const name = world.newName();
+    const queue = world.queue(name);
+    const events = await world.events(name);
+    const completed = new Map();
+    events.on('completed', ({ jobId }) => completed.set(jobId, (completed.get(jobId) ?? 0) + 1));
+    const jobs = Array.from({ length: 400 }, (_, i) => ({ name: 'job', data: { i } }));
+    await queue.addBulk(jobs);
+    const start = () => world.cli('--lock', '400', 'hold', name, 8, 0);
+    const workers = [start(), start(), start()];
+    for (let kill = 0; kill < 20; kill++) {
+        await sleep(20 + Math.random() * 120);
+        const i = Math.floor(Math.random() * workers.length);
+        workers[i].kill('SIGKILL');
+        await workers[i].ended;
+        workers[i] = start();
+    }
+    await until('all jobs are completed', async () => (await queue.getCompletedCount()) === jobs.length, 60_000);
+    await until('all events are seen', () => completed.size === jobs.length);
+    assert.deepEqual([...completed.values()].filter((n) => n !== 1), []);
+    const counts = await queue.getJobCounts();
+    assert.deepEqual([counts.failed, counts.active, counts.waiting], [0, 0, 0]);
+    workers.forEach((worker) => worker.kill('SIGKILL'));
+});
+
 test('a job that stalls too often fails at its next fetch, in C', async () => {
     const name = world.newName();
     const queue = world.queue(name);

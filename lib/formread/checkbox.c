@@ -54,7 +54,7 @@ static void brackets_pair(const struct rect *bars, int n, int em, struct boxes *
             int gap = bars[j].x - (bars[i].x + bars[i].w);
             bool level = abs(centre_y(bars[i]) - centre_y(bars[j])) < em / 4 &&
                          abs(bars[i].h - bars[j].h) < em / 3;
-            if (level && gap > em / 3 && gap < em * 2)
+            if (level && gap > em / 3 && gap < em * 3)
                 ret->box[ret->count++] = rect_join(bars[i], bars[j]);
         }
 }
@@ -71,7 +71,7 @@ void boxes_find(const struct page *page, struct boxes *squares, struct boxes *br
             continue;
         if (squares->count < BOXES_MAX && near_square(r, page->em) && is_frame(page->bin, r))
             squares->box[squares->count++] = r;
-        bool tall = r.h * 4 > page->em * 3 && r.h < page->em * 2 && r.w * 2 < r.h && r.w > 2;
+        bool tall = r.h * 4 > page->em * 3 && r.h < page->em * 2 && r.w * 2 < r.h && r.w > 1;
         if (bar_count < BOXES_MAX && tall)
             bars[bar_count++] = r;
     }
@@ -276,6 +276,9 @@ void boxes_mark_words(struct page *page, const struct boxes *squares)
 {
     for (size_t i = 0; i < page->count; i++) {
         struct word *w = &page->words[i];
+        bool bracket = w->text.p[0] == '[' || w->text.p[w->text.n - 1] == ']';
+        if (bracket && w->folded.n <= 1)
+            w->owner = WORD_BOX;
         for (int b = 0; b < squares->count && w->folded.n <= 2; b++)
             if (rect_has_centre(squares->box[b], w->r) && w->r.w < squares->box[b].w * 3 / 2)
                 w->owner = WORD_BOX;

@@ -29,7 +29,9 @@ static bool cell_ink(const struct page *page, struct rect cell, struct rect *ret
 {
     struct rect inner = {cell.x + 3, cell.y + 3, cell.w - 6, cell.h - 6};
     *ret = ink_bounds(page, inner);
-    return ret->w > 0 && ret->h * 5 > cell.h && ret->w >= 2;
+    int off_middle = ret->y + ret->h / 2 - (cell.y + cell.h / 2);
+    bool dash = ret->w * 4 > cell.w && off_middle * 4 < cell.h && off_middle * 4 > -cell.h;
+    return ret->w >= 2 && (ret->h * 5 > cell.h || dash);
 }
 
 /* Copies one character onto the strip and returns where the next goes. */

@@ -123,13 +123,24 @@ static double numeric_date(const struct part *p, enum date_order order, int this
     return written > 0 ? written : date_write(y, day, month, fit * 0.6, ret);
 }
 
-/* Eight digits of a comb, "13121946". */
-static double comb_date(const struct part *p, enum date_order order, char ret[11])
+/* The eight digits of a comb, "13121946", whatever gaps were read into them ("13 121946"). */
+static double comb_date(const struct part *p, int count, enum date_order order, double fit,
+                        char ret[11])
 {
-    int a = p->value / 1000000, b = p->value / 10000 % 100, y = p->value % 10000;
+    int v = 0;
+    size_t digits = 0;
+    for (int i = 0; i < count; i++) {
+        digits += p[i].n;
+        for (size_t k = 0; digits <= 8 && k < p[i].n; k++)
+            v *= 10;
+        v = digits <= 8 ? v + p[i].value : v;
+    }
+    if (digits != 8)
+        return 0;
+    int a = v / 1000000, b = v / 10000 % 100, y = v % 10000;
     int day = order == DATE_DAY_FIRST ? a : b, month = order == DATE_DAY_FIRST ? b : a;
-    double written = date_write(y, month, day, 0.9, ret);
-    return written > 0 ? written : date_write(y, day, month, 0.5, ret);
+    double written = date_write(y, month, day, fit * 0.95, ret);
+    return written > 0 ? written : date_write(y, day, month, fit * 0.5, ret);
 }
 
 static double sane(double fit, int this_year, const char *date)
@@ -164,7 +175,7 @@ double date_normal(struct str raw, enum date_order order, int this_year, char re
                                    numbers[0].value, fit, ret);
     else if (!month && digits == 3)
         written = numeric_date(numbers, order, this_year, fit, ret);
-    else if (!month && digits == 1 && numbers[0].n == 8)
-        written = comb_date(&numbers[0], order, ret);
+    if (written <= 0 && !month)
+        written = comb_date(numbers, digits, order, fit, ret);
     return written > 0 ? sane(written, this_year, ret) : 0;
 }

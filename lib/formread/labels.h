@@ -13,11 +13,9 @@
 enum {
     LABEL_SYMPTOM = 100, /* + index of the concept */
     LABEL_STOP = 200,    /* headings and labels of things we do not read: they end values */
-    LABEL_YES,
-    LABEL_NO,
-    LABEL_CIRCLE,   /* "circle all that apply" */
-    LABEL_SYMPTOMS, /* heading of the symptom list */
-    LABEL_OPTION,   /* "cash", "card" beside a box */
+    LABEL_CIRCLE,        /* "circle all that apply" */
+    LABEL_SYMPTOMS,      /* heading of the symptom list */
+    LABEL_OPTION,        /* "cash", "card" beside a box */
 };
 
 struct label {

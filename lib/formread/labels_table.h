@@ -195,7 +195,6 @@ static const struct label_pattern label_patterns[] = {
     {"emergencycontact", LABEL_STOP, EN}, {"contactodeemergencia", LABEL_STOP, ES}, {"email", LABEL_STOP, EN}, {"correo", LABEL_STOP, ES}, {"groupno", LABEL_STOP, EN}, {"groupnumber", LABEL_STOP, EN},
     {"city", LABEL_STOP, EN}, {"state", LABEL_STOP, EN}, {"zip", LABEL_STOP, EN}, {"ciudad", LABEL_STOP, ES}, {"age", LABEL_STOP, EN}, {"edad", LABEL_STOP, ES}, {"weight", LABEL_STOP, EN}, {"peso", LABEL_STOP, ES},
     {"icertifythattheaboveinformationiscorrectandauthorize", LABEL_STOP, EN, true}, {"icertifythat", LABEL_STOP, EN, true}, {"autorizoeltratamiento", LABEL_STOP, ES, true}, {"autorizo", LABEL_STOP, ES, true},
-    {"yes", LABEL_YES, EN}, {"si", LABEL_YES, ES}, {"no", LABEL_NO, ES},
     {"cashcheck", LABEL_OPTION, EN}, {"card", LABEL_OPTION, EN}, {"efectivo", LABEL_OPTION, ES}, {"tarjeta", LABEL_OPTION, ES},
 };
 /* clang-format on */

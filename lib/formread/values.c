@@ -76,7 +76,13 @@ static void words_inside(const struct reading *rd, const struct page *page,
 static void columns_apply(const struct page *page, struct candidate *c, int anchor)
 {
     c->cells = rule_columns(page, c->region, c->xs, COLUMNS_MAX);
-    if (comb_is(c->xs, c->cells, page->em)) {
+    bool comb = comb_is(c->xs, c->cells, page->em);
+    if (comb && anchor >= 0 && c->xs[0] > anchor + page->em * 2) { /* another field's cells */
+        c->region.w = c->xs[0] - c->region.x - 2;
+        c->cells = 0;
+        return;
+    }
+    if (comb) {
         c->region.x = c->xs[0] - 2;
         c->region.w = c->xs[c->cells - 1] + 2 - c->region.x;
         return;
@@ -116,8 +122,16 @@ static void right_region(const struct page *page, const struct label *labels, in
     struct rect band = {r.x, r.y - em / 3, r.w, r.h + em * 2 / 3};
     int x0 = right_of(r) + em / 6, x1 = next_label_x(page, labels, n, self, band);
     c->region = (struct rect){x0, band.y, x1 - x0, band.h};
-    if (c->region.w > em / 2)
-        columns_apply(page, c, -1);
+    if (c->region.w <= em / 2)
+        return;
+    struct rect whole = c->region;
+    columns_apply(page, c, -1);
+    struct rect between = {whole.x, whole.y + em / 4, c->region.x - whole.x, whole.h - em / 2};
+    if (c->cells > 0 && between.w > em && /* cells further along are another field's */
+        (between.w > em * 3 || ink_bounds(page, between).h * 2 > em)) {
+        c->region = between;
+        c->cells = 0;
+    }
 }
 
 /* Cuts the region at the first ruled line with ink before it: a line straight under a label (a
@@ -256,7 +270,7 @@ static double candidate_score(const struct label *label, const struct candidate 
         return -1;
     bool something = c->text.n > 0 || c->cells > 0;
     double score = c->fit * weight_of((enum field)label->means) + (something ? 0.2 : 0);
-    score += c->cells > 0 ? 0.9 : 0;
+    score += c->cells > 0 && direction != ABOVE ? 0.9 : 0;
     score += 0.8 * habit[direction];
     if (direction == RIGHT && label->colon)
         score += 0.6;

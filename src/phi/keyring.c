@@ -15,6 +15,7 @@
 #define RING_ARENA_MAX (64U * 1024U * 1024U)
 #define FRESH_US       (KEYRING_FRESH_MS * 1000LL)
 #define STALE_US       (60 * 1000000LL) /* without a database, what is known serves this long */
+#define PAUSE_US       1000000LL        /* after a failed read nobody else waits for one */
 #define VERSIONS_MAX   1000             /* of one clinic */
 
 struct keyring {
@@ -23,7 +24,8 @@ struct keyring {
     pthread_rwlock_t lock;
     struct clinic_keys *buckets[BUCKETS];
     pthread_mutex_t db_lock;
-    struct pg_conn *db; /* made at the first load */
+    struct pg_conn *db; /* made at the first load; under db_lock */
+    int64_t failed_us;  /* monotonic, of the last load that found no database; under db_lock */
 };
 
 static const struct pg_stmt keys_load = {
@@ -59,6 +61,7 @@ struct problem *keyring_open(const char *master_key_file, struct keyring **ret)
     struct keyring *ring = arena_make(arena, struct keyring);
     ring->arena = arena;
     ring->master = master;
+    ring->failed_us = INT64_MIN / 2;
     pthread_rwlock_init(&ring->lock, NULL);
     pthread_mutex_init(&ring->db_lock, NULL);
     *ret = ring;
@@ -246,6 +249,20 @@ static struct problem *load_locked(struct keyring *ring, const struct ctx *cx)
     return pg_tx_commit(&tx);
 }
 
+static struct problem *load_or_pause(struct keyring *ring, const struct ctx *cx)
+{
+    struct problem *p;
+    if (clock_mono_us() - ring->failed_us < PAUSE_US) {
+        p = problem_new(cx->arena, PROBLEM_UNAVAILABLE, "the database is not available");
+        p->retry_after_s = 1;
+        return p;
+    }
+    p = load_locked(ring, cx);
+    if (p && p->kind == PROBLEM_UNAVAILABLE)
+        ring->failed_us = clock_mono_us();
+    return p;
+}
+
 static struct problem *load(struct keyring *ring, const struct ctx *cx, int version)
 {
     struct problem *p = NULL;
@@ -254,7 +271,7 @@ static struct problem *load(struct keyring *ring, const struct ctx *cx, int vers
     if (hold_if_known(ring, cx->clinic_id, version, FRESH_US, &hold))
         key_hold_end(&hold); /* another thread loaded it while we waited for the lock */
     else
-        p = load_locked(ring, cx);
+        p = load_or_pause(ring, cx);
     pthread_mutex_unlock(&ring->db_lock);
     return p;
 }

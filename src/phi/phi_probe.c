@@ -1,7 +1,7 @@
 /* For test/integration/phi.test.mjs: one call of src/phi against a real database and store.
  *
  * phi_probe CLINIC create | seal TABLE COLUMN ROW | open TABLE COLUMN ROW VERSION | index KIND |
- *           put KEY | get KEY | delete KEY | threads
+ *           put KEY | get KEY | delete KEY | threads | steady
  * Values on stdin and stdout; sealed ones in hex. NEXACORE_DATABASE_URL, NEXACORE_MASTER_KEY_FILE
  * and NEXACORE_STORE_URL say where. Not installed. */
 #include <pthread.h>
@@ -75,6 +75,7 @@ static struct problem *put_in_pieces(const struct ctx *cx, const char *key, stru
 }
 
 static struct problem *run_threads(const struct ctx *cx, struct buf *out);
+static struct problem *run_steady(const struct ctx *cx, struct buf *out);
 
 static struct problem *run(const struct ctx *cx, int argc, char **argv, struct str in,
                            struct buf *out)
@@ -96,6 +97,8 @@ static struct problem *run(const struct ctx *cx, int argc, char **argv, struct s
         return blob_delete(cx, argv[1]);
     if (str_eq(verb, STR("threads")))
         return run_threads(cx, out);
+    if (str_eq(verb, STR("steady")))
+        return run_steady(cx, out);
     exit(2);
 }
 
@@ -150,6 +153,27 @@ static struct problem *run_threads(const struct ctx *cx, struct buf *out)
     fprintf(stderr, "%d seals and opens in %lld us\n", THREADS * ROUNDS,
             (long long)(clock_mono_us() - from));
     buf_addf(out, "%zu wrong", wrong);
+    return NULL;
+}
+
+/* Seals ten times a second for eight seconds: the test takes the database away meanwhile. */
+static struct problem *run_steady(const struct ctx *cx, struct buf *out)
+{
+    struct phi_place place = {.table = "patients", .column = "full_name", .row = uuid_v7()};
+    int64_t slowest_us = 0;
+    int failed = 0;
+    for (int i = 0; i < 80; i++) {
+        struct str sealed;
+        int version;
+        int64_t from = clock_mono_us();
+        failed += phi_seal(cx, place, phi_of(STR("value")), &sealed, &version) != NULL;
+        int64_t took_us = clock_mono_us() - from;
+        slowest_us = took_us > slowest_us ? took_us : slowest_us;
+        if (i == 0)
+            fprintf(stderr, "started\n");
+        nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    }
+    buf_addf(out, "%d failed, %s", failed, slowest_us < 3000000 ? "none slow" : "some slow");
     return NULL;
 }
 

@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -188,6 +189,29 @@ describe('sealed values', () => {
 
 test('threads seal and open at the same time while the keys are read anew', async () => {
     assert.equal(await done(phi([await newClinic(), 'threads'])), '0 wrong');
+});
+
+test('a database that goes away does not stop what the keys are known for', async () => {
+    const clinic = await newClinic();
+    const sockets = new Set();
+    const proxy = net.createServer((socket) => {
+        const far = net.connect(server.port, '127.0.0.1');
+        for (const s of [socket, far]) sockets.add(s.on('error', () => {}));
+        socket.pipe(far).pipe(socket);
+    });
+    await new Promise((listening) => proxy.listen(0, '127.0.0.1', listening));
+    const url = new URL(server.url('nexacore_app'));
+    url.port = proxy.address().port;
+    const child = spawn(probe, [clinic, 'steady'], { env: { ...process.env, ...environment(), NEXACORE_DATABASE_URL: url.href } });
+    child.stdin.end();
+    let out = '';
+    child.stdout.on('data', (d) => (out += d));
+    child.stderr.once('data', () => {
+        proxy.close();
+        for (const s of sockets) s.destroy();
+    });
+    await new Promise((closed) => child.once('close', closed));
+    assert.equal(out, '0 failed, none slow');
 });
 
 describe('blind index', () => {

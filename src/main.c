@@ -32,7 +32,12 @@ static int run_role(const char *part, unsigned command, int (*run)(struct app *a
 
 static int cmd_serve(int argc, char **argv)
 {
-    return run_role("serve", FOR_SERVE, serve_run, argc, argv);
+    return run_role("serve", FOR_SERVE, role_serve, argc, argv);
+}
+
+static int cmd_work(int argc, char **argv)
+{
+    return run_role("work", FOR_WORK, role_work, argc, argv);
 }
 
 static int cmd_version(int argc, char **argv)
@@ -51,6 +56,7 @@ static const struct {
     const char *help;
 } commands[] = {
     {"serve", cmd_serve, "serve the API, the web page and the live channel"},
+    {"work", cmd_work, "read forms, page doctors, sync billing: the queues"},
     {"migrate", cmd_migrate, "bring the database's schema up to date"},
     {"keys", cmd_keys, "make, rotate and shred keys"},
     {"clinic", cmd_clinic, "create and list clinics"},

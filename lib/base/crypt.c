@@ -55,6 +55,29 @@ void hmac_sha256(const struct key *key, struct str data, uint8_t ret[SHA256_LEN]
          "HMAC-SHA-256");
 }
 
+void sha256_begin(struct sha256_stream *s)
+{
+    s->state = EVP_MD_CTX_new();
+    must(s->state && EVP_DigestInit_ex(s->state, EVP_sha256(), NULL) == 1, "SHA-256");
+}
+
+void sha256_add(struct sha256_stream *s, struct str piece)
+{
+    must(EVP_DigestUpdate(s->state, piece.p ? piece.p : "", piece.n) == 1, "SHA-256");
+}
+
+void sha256_end(struct sha256_stream *s, uint8_t ret[SHA256_LEN])
+{
+    must(EVP_DigestFinal_ex(s->state, ret, NULL) == 1, "SHA-256");
+    sha256_drop(s);
+}
+
+void sha256_drop(struct sha256_stream *s)
+{
+    EVP_MD_CTX_free(s->state);
+    s->state = NULL;
+}
+
 struct key key_derive(const struct key *key, const char *info)
 {
     struct key out = {{0}};

@@ -35,6 +35,16 @@ void random_bytes(void *ret, size_t n);
 void sha256(struct str data, uint8_t ret[SHA256_LEN]);
 void hmac_sha256(const struct key *key, struct str data, uint8_t ret[SHA256_LEN]);
 
+/* The digest of what arrives in pieces: begin, add any number of times, end once (which releases).
+ */
+struct sha256_stream {
+    void *state; /* private */
+};
+void sha256_begin(struct sha256_stream *s);
+void sha256_add(struct sha256_stream *s, struct str piece);
+void sha256_end(struct sha256_stream *s, uint8_t ret[SHA256_LEN]);
+void sha256_drop(struct sha256_stream *s); /* for CLEANUP; fine after sha256_end */
+
 /* A subkey for one purpose: HKDF-SHA-256 (RFC 5869), `info` names the purpose. */
 struct key key_derive(const struct key *key, const char *info);
 

@@ -4,6 +4,9 @@
 #include "alerts/alerts.h"
 #include "audit/audit_feature.h"
 #include "base/cleanup.h"
+#include "billing/billing.h"
+#include "dashboard/dashboard.h"
+#include "intake/intake.h"
 #include "json/json_in.h"
 #include "oncall/oncall.h"
 #include "patients/patients.h"
@@ -16,6 +19,9 @@
 const struct feature features[] = {
     {"alerts", ROUTES(alerts), TICKS(alerts)},
     {"audit", ROUTES(audit), QUEUES(audit)},
+    {"audit", ROUTES(audit), QUEUES(audit)}, {"billing", ROUTES(billing), QUEUES(billing)},
+    {"dashboard", ROUTES(dashboard)},        {"intake", ROUTES(intake), QUEUES(intake)},
+    {"intake", ROUTES(intake), QUEUES(intake)},
     {"oncall", ROUTES(oncall)},
     {"patients", ROUTES(patients)},
     {"users", ROUTES(users)},

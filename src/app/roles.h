@@ -6,7 +6,7 @@
 #include "app/app.h"
 
 /* Each takes SIGTERM and SIGINT for itself and returns when it was asked to stop. */
-int serve_run(struct app *app);
-int work_run(struct app *app);
+int role_serve(struct app *app);
+int role_work(struct app *app);
 
 #endif

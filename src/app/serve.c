@@ -131,7 +131,7 @@ static struct problem *open_all(struct serve *s)
     return NULL;
 }
 
-int serve_run(struct app *app)
+int role_serve(struct app *app)
 {
     struct serve s = {.app = app, .arena = arena_new(16 << 20)};
     signal(SIGPIPE, SIG_IGN);

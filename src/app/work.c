@@ -164,7 +164,7 @@ static void stop_all(struct work *w)
     pthread_join(w->ticker, NULL);
 }
 
-int work_run(struct app *app)
+int role_work(struct app *app)
 {
     struct work w = {.app = app};
     static struct slot_source sources[WORKERS_MAX];

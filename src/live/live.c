@@ -107,8 +107,11 @@ static void entry_check(uv_work_t *work)
     pthread_mutex_unlock(&live->db_lock);
 }
 
-static void rooms_join(struct sio_socket *socket, struct arena *arena, const struct auth_claims *c)
+static void on_connected(struct sio_socket *socket, void *user)
 {
+    (void)user;
+    const struct auth_claims *c = &((struct session *)sio_data(socket))->claims;
+    CLEANUP(arena_free) struct arena *arena = arena_new(1 << 16);
     sio_join(socket, str_of(live_room_user(arena, c->user_id)));
     sio_join(socket, str_of(live_room_role(arena, c->clinic_id, c->role)));
     sio_join(socket, str_of(room_clinic(arena, c->clinic_id)));
@@ -140,8 +143,7 @@ static void entry_done(uv_work_t *work, int status)
         struct session *session = mem_new(struct session);
         session->claims = e->claims;
         sio_data_set(socket, session);
-        rooms_join(socket, e->arena, &e->claims);
-        sio_accept(socket);
+        sio_accept(socket); /* on_connected joins the rooms in this same turn */
     }
     arena_free(&e->arena);
     free(e);
@@ -383,6 +385,7 @@ struct problem *live_start(struct app *app, uv_loop_t *loop, struct http_server 
     struct sio_namespace_config root = {
         .name = "/",
         .connect = on_connect,
+        .connected = on_connected,
         .disconnect = on_disconnect,
         .rewrite = on_rewrite,
         .binary_refused = true,

@@ -17,7 +17,7 @@
 #include "bullmq/bullmq.h"
 #include "socketio/socketio.h"
 
-enum { BATCH = 500, WAIT_MS = 1000, PAUSE_MAX_MS = 2000 };
+enum { BATCH = 500, WAIT_MS = 1000, PAUSE_MAX_MS = 2000, CHECK_EVERY_US = 30000000 };
 
 /* In Redis while it remembers us; gone after FLUSHALL or a loss of its data. */
 static const char memory_key[] = "nexacore:relay:memory";
@@ -29,6 +29,7 @@ struct relay {
     struct arena *arena;
     pthread_t thread;
     atomic_bool stop;
+    int64_t next_check_us; /* monotonic */
 };
 
 static const struct pg_stmt take_lock = {
@@ -50,11 +51,19 @@ static const struct pg_stmt open_work = {
     " UNION ALL SELECT 'alert-dispatch', 'alert-' || id || '-again',"
     " jsonb_build_object('alertId', id, 'clinicId', clinic_id, 'step', 'again')"
     " FROM alerts WHERE status IN ('PENDING', 'ESCALATED')"};
+/* Open for so long that its job must have been lost or given up. */
+static const struct pg_stmt stale_work = {
+    "relay_stale_work",
+    "SELECT CASE status WHEN 'SCRUBBING' THEN 'pan-scrub' ELSE 'ocr-processing' END,"
+    " CASE status WHEN 'SCRUBBING' THEN 'scrub-' ELSE 'ocr-' END || id,"
+    " jsonb_build_object('formId', id, 'clinicId', clinic_id)"
+    " FROM intake_forms WHERE status IN ('QUEUED', 'OCR', 'SCRUBBING')"
+    " AND updated_at < now() - interval '2 minutes' LIMIT 100"};
 static const struct pg_stmt active_clinics = {
     "relay_active_clinics",
     "SELECT c.id FROM clinics c JOIN square_connections s ON s.clinic_id = c.id WHERE c.is_active"};
-static const struct pg_stmt *const stmts[] = {&take_lock, &take_rows, &drop_rows, &open_work,
-                                              &active_clinics};
+static const struct pg_stmt *const stmts[] = {&take_lock, &take_rows,  &drop_rows,
+                                              &open_work, &stale_work, &active_clinics};
 
 __attribute__((constructor)) static void register_statements(void)
 {
@@ -220,6 +229,29 @@ static struct problem *remember(struct relay *r, const struct ctx *cx)
     return NULL;
 }
 
+/* A form whose job failed for good, or vanished, is queued again; one whose job still waits or runs
+ * is left alone. */
+static struct problem *stale_add(struct relay *r, const struct ctx *cx)
+{
+    CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
+    struct pg_result *rows;
+    if (clock_mono_us() < r->next_check_us)
+        return NULL;
+    TRY(tx_begin_relay(&tx, cx));
+    TRY(pg_query(&tx, &stale_work, NULL, 0, &rows));
+    for (size_t i = 0; i < pg_rows(rows); i++) {
+        const char *queue = pg_get_str(rows, i, 0).p, *key = pg_get_str(rows, i, 1).p;
+        struct problem *p = bullmq_retry(r->redis, queue, key);
+        if (p && p->kind == PROBLEM_CONFLICT)
+            p = NULL;
+        if (p && p->kind == PROBLEM_NOT_FOUND)
+            p = job_add(r, queue, key, pg_get_str(rows, i, 2).p, 0, 0);
+        TRY(p);
+    }
+    r->next_check_us = clock_mono_us() + CHECK_EVERY_US;
+    return pg_tx_commit(&tx);
+}
+
 /* ---- the thread -------------------------------------------------------------------------------*/
 
 static struct problem *listen_begin(struct relay *r, const struct ctx *cx)
@@ -236,6 +268,7 @@ static struct problem *round_once(struct relay *r, size_t *ret_sent)
     struct ctx cx = ctx_system(r->app, r->arena, r->db, UUID_NONE, "");
     TRY(listen_begin(r, &cx));
     TRY(remember(r, &cx));
+    TRY(stale_add(r, &cx));
     TRY(relay_rows(r, &cx, ret_sent));
     if (*ret_sent >= BATCH)
         return NULL; /* more waits */

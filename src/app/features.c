@@ -19,8 +19,8 @@
 const struct feature features[] = {
     {"alerts", ROUTES(alerts), TICKS(alerts)},
     {"audit", ROUTES(audit), QUEUES(audit)},
-    {"audit", ROUTES(audit), QUEUES(audit)}, {"billing", ROUTES(billing), QUEUES(billing)},
-    {"dashboard", ROUTES(dashboard)},        {"intake", ROUTES(intake), QUEUES(intake)},
+    {"billing", ROUTES(billing), QUEUES(billing)},
+    {"dashboard", ROUTES(dashboard)},
     {"intake", ROUTES(intake), QUEUES(intake)},
     {"oncall", ROUTES(oncall)},
     {"patients", ROUTES(patients)},

@@ -6,6 +6,8 @@
 
 #define CONTEXT_MAX 72
 #define WORDS_MAX   14
+#define MASK_STARS  12 /* a masked number shows as many stars and four digits */
+#define BEHIND_MAX  40 /* characters: this far behind a card number another is one too */
 
 enum word_kind {
     WORD_PLAIN,
@@ -252,10 +254,68 @@ static bool card_is_other(struct word_walk at_card, bool qualified_after)
     return before == WORD_QUALIFY || before == WORD_OTHER;
 }
 
+/* Up to CONTEXT_MAX characters before `start`, not before `from`. */
+static size_t context_begin(struct str text, size_t from, size_t start)
+{
+    size_t at = start;
+    for (size_t i = 0; i < CONTEXT_MAX && at > from; i++) {
+        at--;
+        while (at > from && ((unsigned char)text.p[at] & 0xc0) == 0x80)
+            at--;
+    }
+    return at;
+}
+
+/* Walks back over the words until one tells what kind of number follows. Where none does, a card
+ * number before this one does. */
+static void context_words(struct word_walk *w, bool after_number, struct context *ret)
+{
+    size_t n = w->end;
+    bool direct = true, qualified = false;
+    for (size_t i = 0; i < WORDS_MAX && word_back(w); i++) {
+        enum word_kind kind = word_kind(w->folded + w->start, w->len);
+        direct = direct && !w->digits_after;
+        if (kind == WORD_CARD || kind == WORD_PAY) {
+            bool other = kind == WORD_CARD && card_is_other(*w, qualified);
+            ret->card = !other;
+            ret->other = other;
+            ret->label = direct && !other && kind == WORD_CARD;
+            return;
+        }
+        if (kind == WORD_OTHER) { /* glued to the number it may be anything: "REF4111..." */
+            ret->other = w->start + w->len < n;
+            return;
+        }
+        qualified |= kind == WORD_QUALIFY;
+        direct = direct && kind == WORD_BETWEEN;
+    }
+    ret->card = after_number;
+}
+
+static size_t characters(const char *p, size_t n)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++)
+        count += ((unsigned char)p[i] & 0xc0) != 0x80;
+    return count;
+}
+
+/* Where the visible rest of a masked number ends in folded[0..n), or 0. */
+static size_t masked_end(const char *folded, size_t n)
+{
+    size_t stars = 0;
+    for (size_t i = n; i > 0; i--) {
+        stars = folded[i - 1] == '*' ? stars + 1 : 0;
+        if (stars == MASK_STARS)
+            return i - 1 + MASK_STARS + 4 < n ? i - 1 + MASK_STARS + 4 : n;
+    }
+    return 0;
+}
+
 void context_before(struct str text, size_t from, size_t start, struct context *ret)
 {
-    char folded[CONTEXT_MAX];
-    size_t begin = start - from > CONTEXT_MAX ? start - CONTEXT_MAX : from;
+    char folded[CONTEXT_MAX * 4];
+    size_t begin = context_begin(text, from, start);
     *ret = (struct context){0};
     if (start == begin)
         return;
@@ -263,25 +323,11 @@ void context_before(struct str text, size_t from, size_t start, struct context *
     char last = n > 0 ? folded[n - 1] : ' ', before = n > 1 ? folded[n - 2] : ' ';
     ret->amount = last == '$' || (last == ' ' && before == '$');
     ret->track = last == ';' || (last == 'b' && before == '%');
-    struct word_walk w = {.folded = folded, .end = n};
-    bool direct = true, qualified = false;
-    for (size_t i = 0; i < WORDS_MAX && word_back(&w); i++) {
-        enum word_kind kind = word_kind(folded + w.start, w.len);
-        direct = direct && !w.digits_after;
-        if (kind == WORD_CARD || kind == WORD_PAY) {
-            bool other = kind == WORD_CARD && card_is_other(w, qualified);
-            ret->card = !other;
-            ret->other = other;
-            ret->label = direct && !other && kind == WORD_CARD;
-            return;
-        }
-        if (kind == WORD_OTHER) { /* glued to the number it may be anything: "REF4111..." */
-            ret->other = w.start + w.len < n;
-            return;
-        }
-        qualified |= kind == WORD_QUALIFY;
-        direct = direct && kind == WORD_BETWEEN;
-    }
+    size_t cut = masked_end(folded, n);
+    bool after_number = cut > 0 || (from > 0 && begin == from);
+    struct word_walk w = {.folded = folded + cut, .end = n - cut};
+    after_number = after_number && characters(folded + cut, n - cut) <= BEHIND_MAX;
+    context_words(&w, after_number, ret);
 }
 
 bool context_after(struct str text, size_t end)

@@ -34,8 +34,6 @@ void mask_span(struct str text, const struct pan_span *span, struct buf *out)
         buf_add(out, four, 4);
         break;
     case PAN_CVV:
-        buf_add(out, "***", 3);
-        break;
     case PAN_EXPIRY:
         for (size_t at = span->start; at < span->end;) {
             struct pan_char c = pan_char_at(text, at);

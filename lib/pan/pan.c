@@ -15,7 +15,6 @@ struct scan {
     size_t beside; /* CVV and expiry were looked for up to here */
     bool any;
     const struct sink *sink;
-    struct run run;
 };
 
 /* Looks beside the last number and before the next one, which starts at `next`. */
@@ -35,64 +34,50 @@ static void scan_beside(struct scan *s, size_t next, bool number_follows)
         beside_find(s->text, before, next, false, s->sink);
 }
 
-static void scan_emit(struct scan *s, const struct candidate *c)
+static void scan_emit(struct scan *s, struct str text, const struct candidate *c)
 {
     struct pan_span span = {c->start, c->end, PAN_CARD, c->rule};
-    track_extend(s->text, s->done > s->from ? s->done : s->from, &span);
+    track_extend(text, s->done > s->from ? s->done : s->from, &span);
     scan_beside(s, span.start, true);
     s->sink->span(s->sink->state, &span);
     s->any = true;
     s->done = s->beside = span.end;
 }
 
-/* A window may start where a group starts. */
-static bool may_start(const struct run *run, size_t i)
+/* The glyphs of a run at which a window may start; the rest is read again with what follows. */
+static size_t run_starts(const struct run *run)
 {
-    return run->g[i].gap >= GAP_GLUE;
+    return run->cut ? run->n - RUN_OVERLAP : run->n;
 }
 
-/* Emits the best windows of the run; returns where the scan goes on. */
-static size_t scan_run(struct scan *s)
+/* The best of the windows that overlap each other, from the left. */
+static bool run_best(const struct scan *s, struct str text, const struct run *run,
+                     struct candidate *ret)
 {
-    const struct run *run = &s->run;
-    struct candidate best = {0};
+    struct candidate c;
     bool have = false;
-    size_t starts = run->cut ? run->n - RUN_OVERLAP : run->n;
-    size_t i = 0;
-    if (run->masked) {
-        for (i = 1; i < run->n && run->g[i].gap < GAP_SEP;)
-            i++;
-    }
-    for (; i < starts; i++) {
-        struct candidate c;
-        if (have && run->g[i].start >= best.end) {
-            scan_emit(s, &best);
-            have = false;
-        }
-        if (!may_start(run, i) || !candidate_at(s->text, s->from, run, i, &c))
+    size_t starts = run_starts(run);
+    for (size_t i = 0; i < starts && !(have && run->g[i].start >= ret->end); i++) {
+        if (run->g[i].gap < GAP_GLUE || !candidate_at(text, s->done, run, i, &c))
             continue;
-        if (!have || c.score > best.score)
-            best = c;
+        if (!have || c.score > ret->score)
+            *ret = c;
         have = true;
     }
-    if (have)
-        scan_emit(s, &best);
-    size_t next = run->cut ? run->g[starts].start : run->end;
-    return next > s->done ? next : s->done;
+    return have;
 }
 
-/* Steps over digits without any gap that are too many for a card number. */
-static size_t skip_long_token(struct scan *s)
+/* Where digits without any gap end that are too many for a card number; 0 when they are not. */
+static size_t long_token_end(struct str text, const struct run *run)
 {
-    const struct run *run = &s->run;
     size_t n = 1;
     while (n < run->n && run->g[n].gap < GAP_SEP)
         n++;
     if (n <= TOKEN_MAX)
         return 0;
     size_t at = run->g[n - 1].start + run->g[n - 1].len;
-    while (at < s->text.n) {
-        struct pan_char c = pan_char_at(s->text, at);
+    while (at < text.n) {
+        struct pan_char c = pan_char_at(text, at);
         if (c.class != CLASS_DIGIT)
             break;
         at += c.len;
@@ -100,31 +85,54 @@ static size_t skip_long_token(struct scan *s)
     return at;
 }
 
-void pan_scan(struct str text, size_t from, const struct sink *sink)
+/* The next digit of any script from `at`, or text.n. */
+static size_t next_digit(struct str text, size_t at)
 {
-    struct scan s;
-    s.text = text;
-    s.from = from;
-    s.done = s.beside = from;
-    s.any = false;
-    s.sink = sink;
     const uint8_t *p = (const uint8_t *)text.p;
-    size_t at = from;
     while (at < text.n) {
         if (!pan_digit_lead[p[at]]) {
             at++;
             continue;
         }
         struct pan_char c = pan_char_at(text, at);
-        if (c.class != CLASS_DIGIT) {
-            at += c.len;
-            continue;
-        }
-        run_read(text, s.done, at, &s.run);
-        size_t skip = skip_long_token(&s);
-        size_t next = skip > 0 ? skip : s.run.n >= PAN_LEN_MIN ? scan_run(&s) : s.run.end;
-        at = next > at ? next : at + c.len;
+        if (c.class == CLASS_DIGIT)
+            return at;
+        at += c.len;
     }
+    return text.n;
+}
+
+/* Finds numbers from `at` to the end of `text`, which may be a part of s->text: what a better
+ * window to its right left over is looked at as if the text ended there. So masked text, where
+ * something has taken that window's place, is judged the same. Depth is at most RUN_MAX / 13. */
+static void scan_range(struct scan *s, struct str text, size_t at)
+{
+    struct run run;
+    struct candidate best = {0};
+    uint8_t gap = GAP_END;
+    while ((at = next_digit(text, at)) < text.n) {
+        run_read(text, s->done, at, gap, &run);
+        gap = GAP_END;
+        size_t next = long_token_end(text, &run);
+        if (next == 0 && run.n >= PAN_LEN_MIN && run_best(s, text, &run, &best)) {
+            if (best.first >= PAN_LEN_MIN)
+                scan_range(s, (struct str){text.p, best.start}, run.g[0].start);
+            scan_emit(s, text, &best);
+            next = s->done;
+        } else if (next == 0 && run.cut) {
+            next = run.g[run_starts(&run)].start;
+            gap = run.g[run_starts(&run)].gap;
+        } else if (next == 0) {
+            next = run.end;
+        }
+        at = next > at ? next : at + 1;
+    }
+}
+
+void pan_scan(struct str text, size_t from, const struct sink *sink)
+{
+    struct scan s = {.text = text, .from = from, .done = from, .beside = from, .sink = sink};
+    scan_range(&s, text, from);
     scan_beside(&s, text.n, false);
 }
 

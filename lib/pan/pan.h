@@ -35,7 +35,7 @@ struct pan_span {
 size_t pan_find(struct str text, struct pan_span *spans, size_t max);
 
 /* Appends `text` to `out` with every span masked: a number becomes ************1111 (twelve stars
- * and its last four digits), a verification code ***, an expiry date star for star of its digits.
+ * and its last four digits), each digit of a verification code or an expiry date becomes a star.
  * Masked text masked again is unchanged. Returns whether anything was masked. `out` must have room
  * for text.n + 32 bytes; past its limit it says `overflowed` and must not be used. */
 bool pan_mask(struct str text, struct buf *out);

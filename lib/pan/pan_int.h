@@ -47,13 +47,12 @@ struct glyph {
     uint8_t gap; /* enum gap before this glyph */
 };
 
-#define RUN_MAX 160 /* glyphs held at once */
+#define RUN_MAX 96 /* glyphs held at once */
 
 struct run {
     size_t n;
     size_t end;      /* where reading stopped */
     uint8_t gap_end; /* gap after the last glyph */
-    bool masked;     /* begins with the visible end of something masked before */
     bool cut;        /* the run goes on beyond RUN_MAX */
     struct glyph g[RUN_MAX];
     uint16_t luhn[2][RUN_MAX + 1]; /* prefix sums, doubling the even or the odd positions */
@@ -61,8 +60,9 @@ struct run {
 };
 
 /* Reads the run whose first digit is at `at`; looks back for confused letters, not before `from`.
- */
-void run_read(struct str text, size_t from, size_t at, struct run *run);
+ * `gap` GAP_END: the run begins here; otherwise it goes on and this is the gap before. Digits left
+ * visible by a mask are stepped over. */
+void run_read(struct str text, size_t from, size_t at, uint8_t gap, struct run *run);
 
 static inline enum gap run_gap(const struct run *run, size_t i)
 {

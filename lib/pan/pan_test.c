@@ -72,7 +72,7 @@ static void test_code_and_expiry_go_with_the_number(void **state)
     check_masked("c\xc3\xb3"
                  "digo de seguridad: 9876 tarjeta 4111111111111111 vence 12/2029",
                  "c\xc3\xb3"
-                 "digo de seguridad: *** tarjeta ************1111 vence **/****");
+                 "digo de seguridad: **** tarjeta ************1111 vence **/****");
     check_clean("CVC 123 exp 05/28");
 }
 

@@ -109,21 +109,26 @@ static bool follows_mask(struct str text, size_t at)
     return stars >= 3;
 }
 
-void run_read(struct str text, size_t from, size_t at, struct run *run)
+/* Steps over the digits a mask left visible; they are no part of another number. */
+static size_t skip_visible_rest(struct str text, size_t pos)
 {
-    size_t pos = lead_start(text, from, at);
-    run->n = 0;
-    run->cut = false;
-    run->masked = follows_mask(text, pos);
-    run->luhn[0][0] = run->luhn[1][0] = run->letters[0] = 0;
-    run->gap_end = GAP_END;
-    bool line = false;
-    bool word_before = pos > 0 && is_word_byte((unsigned char)text.p[pos - 1]);
-    size_t since_digit = 0;
-    enum gap gap = word_before ? GAP_GLUE : GAP_END;
     while (pos < text.n) {
         struct pan_char c = pan_char_at(text, pos);
-        if (c.class != CLASS_DIGIT && c.class != CLASS_LETTER) /* glued to a word */
+        if (c.class != CLASS_DIGIT)
+            break;
+        pos += c.len;
+    }
+    return pos;
+}
+
+/* Appends glyphs from `pos` on until something else than a separator stands between. */
+static void run_fill(struct str text, size_t pos, enum gap gap, struct run *run)
+{
+    bool line = false;
+    size_t since_digit = 0;
+    while (pos < text.n) {
+        struct pan_char c = pan_char_at(text, pos);
+        if (c.class != CLASS_DIGIT && c.class != CLASS_LETTER)
             break;
         since_digit = c.class == CLASS_DIGIT ? 0 : since_digit + 1;
         if (since_digit > LETTERS_MAX)
@@ -146,4 +151,23 @@ void run_read(struct str text, size_t from, size_t at, struct run *run)
         pos = b.end;
     }
     run->end = pos;
+}
+
+void run_read(struct str text, size_t from, size_t at, uint8_t gap, struct run *run)
+{
+    run->n = 0;
+    run->cut = false;
+    run->luhn[0][0] = run->luhn[1][0] = run->letters[0] = 0;
+    run->gap_end = GAP_END;
+    if (gap != GAP_END) {
+        run_fill(text, at, (enum gap)gap, run);
+        return;
+    }
+    size_t pos = lead_start(text, from, at);
+    if (follows_mask(text, pos)) {
+        run->end = skip_visible_rest(text, at);
+        return;
+    }
+    bool word_before = pos > from && is_word_byte((unsigned char)text.p[pos - 1]);
+    run_fill(text, pos, word_before ? GAP_GLUE : GAP_END, run);
 }

@@ -134,6 +134,12 @@ struct problem *bullmq_scheduler_upsert(struct bullmq_redis *redis, const char *
                                         const char *id, int64_t every_ms,
                                         const struct bullmq_job_opts *opts, char *ret_job_id);
 
+/* The same by a cron pattern (five fields, or six with seconds first; see cron.h) in the IANA time
+ * zone `tz`, or the machine's for NULL. PROBLEM_VALIDATION names a wrong pattern or zone. */
+struct problem *bullmq_scheduler_upsert_cron(struct bullmq_redis *redis, const char *queue,
+                                             const char *id, const char *pattern, const char *tz,
+                                             const struct bullmq_job_opts *opts, char *ret_job_id);
+
 /* Removes a scheduler and its next job. `ret_existed` may be NULL. */
 struct problem *bullmq_scheduler_remove(struct bullmq_redis *redis, const char *queue,
                                         const char *id, bool *ret_existed);

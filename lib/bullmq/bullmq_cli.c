@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "bullmq/bullmq.h"
+#include "bullmq/cron.h"
 
 enum { IN_FLIGHT_MOST = 256, CLOSE_MS = 10000, HOLD_SWEEP_MS = 200, HOLD_STALLS = 20 };
 
@@ -136,6 +137,17 @@ static struct problem *mode_counts(struct cli *cli)
         printf("%s %llu\n", bullmq_state_name((enum bullmq_state)s),
                (unsigned long long)counts.jobs[s]);
     printf("paused %s\n", counts.paused ? "yes" : "no");
+    return NULL;
+}
+
+/* QUEUE is a cron pattern here; its next times after N (Unix seconds), in the zone of $TZ. */
+static struct problem *mode_next(struct cli *cli)
+{
+    int64_t at = (int64_t)cli->n * 1000;
+    for (uint64_t i = 0; i < (cli->m ? cli->m : 1); i++) {
+        TRY(cron_next(cli->queue, NULL, at, &at));
+        printf("%lld\n", (long long)at);
+    }
     return NULL;
 }
 
@@ -264,7 +276,7 @@ static const struct {
     {"lock", mode_lock},     {"fail", mode_fail},           {"stalled", mode_stalled},
     {"pause", mode_pause},   {"resume", mode_resume},       {"sched", mode_sched},
     {"work", mode_work},     {"schedwork", mode_schedwork}, {"hold", mode_hold},
-    {"counts", mode_counts}, {"check", mode_check},
+    {"counts", mode_counts}, {"check", mode_check},         {"next", mode_next},
 };
 
 static const struct argp_option options[] = {
@@ -289,7 +301,8 @@ static const char doc[] =
     "  stalled QUEUE N         one sweep for stalled jobs, interval N ms\n"
     "  pause QUEUE, resume QUEUE, counts QUEUE, check QUEUE\n"
     "  sched QUEUE N           scheduler c-sched: a job tick every N ms\n"
-    "  schedwork QUEUE N       run N jobs of a scheduler's queue\n";
+    "  schedwork QUEUE N       run N jobs of a scheduler's queue\n"
+    "  next PATTERN N [M]      M times of a cron pattern after Unix second N, in the zone $TZ\n";
 
 static void parse_number(struct argp_state *state, const char *arg, uint64_t *ret)
 {

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "bullmq/cron.h"
 #include "bullmq/job_opts.h"
 #include "bullmq/url.h"
 #include "bullmq/wire.h"
@@ -248,6 +249,66 @@ static void test_stored_options_are_read_with_nonsense_ignored(void **state)
     }
 }
 
+/* ---- cron ---- */
+
+static const int64_t monday_noon = 1764590400; /* 2025-12-01T12:00:00Z */
+
+static void test_cron_finds_the_next_time_in_the_zone(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *pattern, *tz;
+        int64_t next; /* Unix seconds */
+    } cases[] = {
+        {"* * * * *", "UTC", 1764590460},
+        {"*/15 * * * * *", "UTC", 1764590415},
+        {"0 12 * * *", "UTC", 1764676800},              /* tomorrow: noon itself has passed */
+        {"30 9 * * 1-5", "America/Bogota", 1764599400}, /* 09:30-05:00 */
+        {"0 9 * * MON", "Europe/Madrid", 1765180800},
+        {"0 0 L * *", "UTC", 1767139200},  /* 31 December */
+        {"0 0 29 2 *", "UTC", 1835395200}, /* 2028 */
+        {"0 0 13 * 5", "UTC", 1764892800}, /* the 13th or a Friday */
+        {"0 0 1 jan ?", "UTC", 1767225600},
+        {"0 0 * * 7", "UTC", 1765065600},
+        {"@hourly", "UTC", 1764594000},
+        {"30 2 29 3 *", "Europe/Madrid", 1806280200}, /* the clock skips it in 2026 */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t next = 0;
+        assert_null(cron_next(cases[i].pattern, cases[i].tz, monday_noon * 1000, &next));
+        if (next != cases[i].next * 1000)
+            fail_msg("%s %s: %lld", cases[i].pattern, cases[i].tz, (long long)next / 1000);
+    }
+}
+
+static void test_bad_cron_patterns_and_zones_are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[][2] = {
+        {"", "UTC"},
+        {"* * * *", "UTC"},
+        {"* * * * * * *", "UTC"},
+        {"60 * * * *", "UTC"},
+        {"* 24 * * *", "UTC"},
+        {"* * 0 * *", "UTC"},
+        {"* * * 13 *", "UTC"},
+        {"5-1 * * * *", "UTC"},
+        {"*/0 * * * *", "UTC"},
+        {"1,, * * * *", "UTC"},
+        {"1, * * * *", "UTC"},
+        {"a * * * *", "UTC"},
+        {"* * * * *", "Mars/Base"},
+        {"* * * * *", "../../../etc/passwd"},
+        {"* * * * *", "/etc/localtime"},
+        {"0 0 31 2 *", "UTC"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        int64_t next = 0;
+        if (!cron_next(bad[i][0], bad[i][1], monday_noon * 1000, &next))
+            fail_msg("accepted %s %s", bad[i][0], bad[i][1]);
+    }
+}
+
 /* ---- URLs ---- */
 
 static void test_urls_give_host_port_password_and_database(void **state)
@@ -378,6 +439,8 @@ int main(void)
         cmocka_unit_test(test_backoff_doubles_from_the_first_failure),
         cmocka_unit_test(test_jitter_draws_only_its_share),
         cmocka_unit_test(test_stored_options_are_read_with_nonsense_ignored),
+        cmocka_unit_test(test_cron_finds_the_next_time_in_the_zone),
+        cmocka_unit_test(test_bad_cron_patterns_and_zones_are_refused),
         cmocka_unit_test(test_urls_give_host_port_password_and_database),
         cmocka_unit_test(test_bad_urls_are_refused_without_repeating_them),
         cmocka_unit_test(test_bad_jobs_are_refused_by_field),

@@ -136,17 +136,39 @@ void job_opts_pack(struct pack *p, const struct bullmq_job_opts *opts, int64_t t
         pack_dedup(p, opts);
 }
 
-void job_opts_pack_scheduled(struct pack *p, const struct bullmq_job_opts *opts,
-                             int64_t timestamp_ms, int64_t every_ms, const char *scheduler_id)
+size_t schedule_pairs(const struct schedule *schedule)
 {
-    pack_map(p, pairs_common(opts) + 3);
+    return 1 + (schedule->pattern && schedule->tz);
+}
+
+void schedule_pack(struct pack *p, const struct schedule *schedule)
+{
+    if (!schedule->pattern) {
+        pack_key_int(p, "every", schedule->every_ms);
+        return;
+    }
+    pack_z(p, "pattern");
+    pack_z(p, schedule->pattern);
+    if (schedule->tz) {
+        pack_z(p, "tz");
+        pack_z(p, schedule->tz);
+    }
+}
+
+void job_opts_pack_scheduled(struct pack *p, const struct bullmq_job_opts *opts,
+                             int64_t timestamp_ms, const struct schedule *schedule,
+                             const char *scheduler_id)
+{
+    pack_map(p, pairs_common(opts) + 3 + (schedule->next_ms > 0));
     pack_common(p, opts);
     pack_key_int(p, "timestamp", timestamp_ms);
+    if (schedule->next_ms > 0)
+        pack_key_int(p, "prevMillis", schedule->next_ms);
     pack_z(p, "repeatJobKey");
     pack_z(p, scheduler_id);
     pack_z(p, "repeat");
-    pack_map(p, 2);
-    pack_key_int(p, "every", every_ms);
+    pack_map(p, schedule_pairs(schedule) + 1);
+    schedule_pack(p, schedule);
     pack_key_int(p, "count", 1);
 }
 

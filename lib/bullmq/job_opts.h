@@ -14,9 +14,22 @@ struct problem *job_opts_check(const struct bullmq_job_opts *opts);
 /* Appends the options map of `opts` (attempts, delay, priority, ...). */
 void job_opts_pack(struct pack *p, const struct bullmq_job_opts *opts, int64_t timestamp_ms);
 
-/* Appends the map of a job scheduler's job: the same, with repeat {every, count}. */
+/* A scheduler's rhythm: an interval, or a cron pattern in a time zone. */
+struct schedule {
+    int64_t every_ms;    /* 0: pattern */
+    const char *pattern; /* NULL: every_ms */
+    const char *tz;      /* NULL: the machine's */
+    int64_t next_ms;     /* pattern: the next time */
+};
+
+/* Appends the rhythm's pairs (schedule_pairs of them) to a map. */
+size_t schedule_pairs(const struct schedule *schedule);
+void schedule_pack(struct pack *p, const struct schedule *schedule);
+
+/* Appends the map of a job scheduler's job: the same, with repeat {every | pattern, count}. */
 void job_opts_pack_scheduled(struct pack *p, const struct bullmq_job_opts *opts,
-                             int64_t timestamp_ms, int64_t every_ms, const char *scheduler_id);
+                             int64_t timestamp_ms, const struct schedule *schedule,
+                             const char *scheduler_id);
 
 /* Appends the template kept with a scheduler: no times. */
 void job_opts_pack_template(struct pack *p, const struct bullmq_job_opts *opts);

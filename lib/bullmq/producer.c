@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "bullmq/cron.h"
 #include "bullmq/job_opts.h"
 #include "bullmq/wire.h"
 
@@ -104,65 +105,80 @@ struct problem *bullmq_add(struct bullmq_redis *redis, const char *queue,
 
 /* ---- job schedulers ---- */
 
-static struct problem *check_scheduler(const char *id, int64_t every_ms,
-                                       const struct bullmq_job_opts *opts)
+static struct problem *check_scheduler(const char *id, const struct bullmq_job_opts *opts)
 {
     TRY(check(opts));
     if (!id || !id[0] || strlen(id) >= BULLMQ_ID_MAX / 2 || strchr(id, ':'))
         return problem_field(NULL, "/schedulerId", "a scheduler id has 1 to %d bytes and no ':'",
                              BULLMQ_ID_MAX / 2 - 1);
-    if (every_ms < 1 || every_ms > INT64_C(1) << 42)
-        return problem_field(NULL, "/everyMs", "a scheduler's interval is at least 1 ms");
     if (opts->id || opts->delay_ms || opts->dedup_id)
         return problem_field(NULL, "/id", "a scheduler's job has no id, delay or deduplication");
     return NULL;
 }
 
-static void pack_schedule(struct pack *p, const char *name, int64_t every_ms)
+static void batch_scheduler(struct batch *b, const struct queue_keys *q, const char *id,
+                            const struct schedule *schedule, const struct bullmq_job_opts *opts)
 {
-    pack_map(p, 2);
-    pack_z(p, "name");
-    pack_z(p, name);
-    pack_z(p, "every");
-    pack_int(p, every_ms);
+    int64_t now = now_ms();
+    CLEANUP(pack_done) struct pack rhythm;
+    CLEANUP(pack_done) struct pack template;
+    CLEANUP(pack_done) struct pack options;
+    pack_init(&rhythm);
+    pack_init(&template);
+    pack_init(&options);
+    pack_map(&rhythm, schedule_pairs(schedule) + 1);
+    pack_z(&rhythm, "name");
+    pack_z(&rhythm, opts->name);
+    schedule_pack(&rhythm, schedule);
+    job_opts_pack_template(&template, opts);
+    job_opts_pack_scheduled(&options, opts, now, schedule, id);
+
+    batch_call(b, CALL_ADD_SCHEDULER, q, NULL, NULL);
+    batch_arg_int(b, schedule->next_ms); /* for an interval the script reckons itself */
+    batch_arg_pack(b, &rhythm);
+    batch_arg_z(b, id);
+    batch_arg_z(b, opts->data ? opts->data : "{}");
+    batch_arg_pack(b, &template);
+    batch_arg_pack(b, &options);
+    batch_arg_int(b, now);
+    batch_arg_z(b, q->prefix);
+    batch_arg_z(b, "");
 }
 
-struct problem *bullmq_scheduler_upsert(struct bullmq_redis *redis, const char *queue,
-                                        const char *id, int64_t every_ms,
-                                        const struct bullmq_job_opts *opts, char *ret_job_id)
+static struct problem *upsert(struct bullmq_redis *redis, const char *queue, const char *id,
+                              const struct schedule *schedule, const struct bullmq_job_opts *opts,
+                              char *ret_job_id)
 {
     struct queue_keys q;
     TRY(queue_keys_of(queue, &q));
-    TRY(check_scheduler(id, every_ms, opts));
-    int64_t now = now_ms();
-    CLEANUP(pack_done) struct pack schedule;
-    CLEANUP(pack_done) struct pack template;
-    CLEANUP(pack_done) struct pack options;
-    pack_init(&schedule);
-    pack_init(&template);
-    pack_init(&options);
-    pack_schedule(&schedule, opts->name, every_ms);
-    job_opts_pack_template(&template, opts);
-    job_opts_pack_scheduled(&options, opts, now, every_ms, id);
-
+    TRY(check_scheduler(id, opts));
     CLEANUP(batch_free) struct batch b;
     batch_init(&b);
-    batch_call(&b, CALL_ADD_SCHEDULER, &q, NULL, NULL);
-    batch_arg_z(&b, ""); /* next time: for `every` the script knows better */
-    batch_arg_pack(&b, &schedule);
-    batch_arg_z(&b, id);
-    batch_arg_z(&b, opts->data ? opts->data : "{}");
-    batch_arg_pack(&b, &template);
-    batch_arg_pack(&b, &options);
-    batch_arg_int(&b, now);
-    batch_arg_z(&b, q.prefix);
-    batch_arg_z(&b, "");
+    batch_scheduler(&b, &q, id, schedule, opts);
     TRY(wire_run(redis, &b));
     const redisReply *reply = b.replies[0];
     TRY(wire_reply_problem(reply));
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements > 0)
         return read_id(reply->element[0], ret_job_id);
     return problem_new(NULL, PROBLEM_CONFLICT, "the scheduler's next job collides with another");
+}
+
+struct problem *bullmq_scheduler_upsert(struct bullmq_redis *redis, const char *queue,
+                                        const char *id, int64_t every_ms,
+                                        const struct bullmq_job_opts *opts, char *ret_job_id)
+{
+    if (every_ms < 1 || every_ms > INT64_C(1) << 42)
+        return problem_field(NULL, "/everyMs", "a scheduler's interval is at least 1 ms");
+    return upsert(redis, queue, id, &(struct schedule){.every_ms = every_ms}, opts, ret_job_id);
+}
+
+struct problem *bullmq_scheduler_upsert_cron(struct bullmq_redis *redis, const char *queue,
+                                             const char *id, const char *pattern, const char *tz,
+                                             const struct bullmq_job_opts *opts, char *ret_job_id)
+{
+    struct schedule schedule = {.pattern = pattern, .tz = tz};
+    TRY(cron_next(pattern, tz, now_ms(), &schedule.next_ms));
+    return upsert(redis, queue, id, &schedule, opts, ret_job_id);
 }
 
 struct problem *bullmq_scheduler_remove(struct bullmq_redis *redis, const char *queue,

@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "bullmq/cron.h"
 #include "bullmq/worker.h"
 
 /* Limits of a series that Node peers check on the client's side. */
@@ -22,7 +23,7 @@ static bool series_is_over(const json_t *repeat)
 
 /* The options of the next job: this one's, with a new time and count. The script sets its id and
  * delay. */
-static json_t *next_options(const struct work *work, const char *scheduler_id)
+static json_t *next_options(const struct work *work, const char *scheduler_id, int64_t next_ms)
 {
     json_t *opts = json_deep_copy(work->opts);
     json_t *repeat = json_object_get(opts, "repeat");
@@ -31,7 +32,27 @@ static json_t *next_options(const struct work *work, const char *scheduler_id)
     json_object_set_new(opts, "timestamp", json_integer(now_ms()));
     json_object_set_new(opts, "repeatJobKey", json_string(scheduler_id));
     json_object_del(opts, "prevMillis");
+    if (next_ms > 0)
+        json_object_set_new(opts, "prevMillis", json_integer(next_ms));
     return opts;
+}
+
+/* For a cron pattern its next time; 0 for a fixed interval, which the script reckons itself. */
+static struct problem *next_time(const struct work *work, const json_t *repeat, int64_t *ret)
+{
+    *ret = 0;
+    const char *pattern = json_string_value(json_object_get(repeat, "pattern"));
+    if (!pattern)
+        return NULL;
+    const char *tz = json_string_value(json_object_get(repeat, "tz"));
+    double start = json_number_value(json_object_get(repeat, "startDate"));
+    double before = json_number_value(json_object_get(work->opts, "prevMillis"));
+    int64_t after = now_ms();
+    if (before > (double)after && before < 1e14)
+        after = (int64_t)before;
+    if (start > (double)after && start < 1e14)
+        after = (int64_t)start;
+    return cron_next(pattern, tz, after, ret);
 }
 
 static struct problem *schedule(struct bullmq_worker *w, const struct work *work, const char *id,
@@ -63,18 +84,19 @@ void work_schedule_next(struct work *work)
     const json_t *repeat = json_object_get(work->opts, "repeat");
     if (!json_is_object(repeat) || series_is_over(repeat))
         return;
-    if (!json_is_number(json_object_get(repeat, "every"))) {
-        log_error("queue %s: scheduler %s has a cron pattern, which only Node workers continue",
-                  w->opts.queue, id);
+    int64_t next_ms = 0;
+    struct problem *wrong = next_time(work, repeat, &next_ms);
+    if (wrong) {
+        log_error("queue %s: scheduler %s ends: %s", w->opts.queue, id, wrong->detail);
         return;
     }
-    json_t *opts = next_options(work, id);
+    json_t *opts = next_options(work, id, next_ms);
     CLEANUP(pack_done) struct pack options;
     pack_init(&options);
     pack_json(&options, opts);
     json_decref(opts);
     for (;;) {
-        struct problem *p = schedule(w, work, id, 0, &options);
+        struct problem *p = schedule(w, work, id, next_ms, &options);
         if (!p)
             return;
         if (p->kind != PROBLEM_UNAVAILABLE || atomic_load(&w->give_up)) {

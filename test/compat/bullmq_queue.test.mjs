@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
+import { CronExpressionParser } from 'cron-parser';
+
 import { BullWorld, until } from './bullmq_world.mjs';
 
 let world;
@@ -202,4 +204,37 @@ test("each other's schedulers are worked, and only one next job waits", async ()
     assert.deepEqual(done.map((job) => job.data), Array(4).fill({ from: 'node' }));
     const counts = await nodeQueue.getJobCounts();
     assert.equal(counts.delayed + counts.waiting, 1);
+});
+
+test("a Node scheduler with a cron pattern goes on when C works its jobs", async () => {
+    const name = world.newName();
+    const queue = world.queue(name);
+    await queue.upsertJobScheduler('every-second', { pattern: '* * * * * *', tz: 'America/Bogota' }, { name: 'tick' });
+    await world.cliDone('schedwork', name, 3, 1, 'keep');
+    const done = await queue.getCompleted();
+    const millis = done.map((job) => Number(job.id.split(':')[2])).sort((a, b) => a - b);
+    assert.equal(millis.length, 3);
+    assert.ok(millis.every((ms) => ms % 1000 === 0));
+    assert.ok(millis[1] > millis[0] && millis[2] > millis[1]);
+    const [next] = await queue.getDelayed();
+    assert.equal(next.opts.repeat.pattern, '* * * * * *');
+    assert.ok(next.opts.repeat.count >= 4, `count ${next.opts.repeat.count}`);
+});
+
+test('cron times are those of cron-parser, over patterns and zones', async () => {
+    const pick = (list) => list[Math.floor(Math.random() * list.length)];
+    const field = (low, high) => {
+        const a = low + Math.floor(Math.random() * (high - low + 1));
+        const b = a + Math.floor(Math.random() * (high - a + 1));
+        return pick(['*', '*', `${a}`, `${a}-${b}`, `*/${1 + Math.floor(Math.random() * 9)}`, a < b ? `${a},${b}` : `${a}`]);
+    };
+    for (let i = 0; i < 60; i++) {
+        const pattern = [field(0, 59), field(0, 23), field(1, 28), field(1, 12), field(0, 6)].join(' ');
+        const tz = pick(['UTC', 'America/Bogota', 'Asia/Kolkata', 'Asia/Tokyo']); // no summer time
+        const start = 1_700_000_000 + Math.floor(Math.random() * 1e8);
+        const ours = await world.cliDone('next', pattern, start, 3, { TZ: tz });
+        const parser = CronExpressionParser.parse(pattern, { currentDate: new Date(start * 1000), tz });
+        const theirs = [1, 2, 3].map(() => parser.next().getTime());
+        assert.deepEqual(ours.trim().split('\n').map(Number), theirs, `${pattern} in ${tz} after ${start}`);
+    }
 });

@@ -70,9 +70,11 @@ export class BullWorld {
     }
 
     // Starts bullmq_cli and returns the child; cliDone waits for its success and gives its output.
+    // A last argument that is an object adds to the environment.
     cli(...args) {
+        const extra = typeof args.at(-1) === 'object' ? args.pop() : {};
         return this.#spawn(cliPath, ['--port', String(this.port), ...args.map(String)], {
-            env: { ...process.env, ...this.cliEnv },
+            env: { ...process.env, ...this.cliEnv, ...extra },
         });
     }
 

@@ -101,7 +101,7 @@ part_web() {
 }
 
 part_integration() {
-    counted node tools/test_node.mjs --jobs 2 --seconds 300 test --except test/e2e
+    counted node tools/test_node.mjs --jobs 1 --seconds 240 test --except test/e2e
 }
 
 part_demo() {

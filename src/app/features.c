@@ -8,6 +8,7 @@
 #include "dashboard/dashboard.h"
 #include "intake/intake.h"
 #include "json/json_in.h"
+#include "notify/notify.h"
 #include "oncall/oncall.h"
 #include "patients/patients.h"
 #include "users/users.h"
@@ -22,6 +23,7 @@ const struct feature features[] = {
     {"billing", ROUTES(billing), QUEUES(billing)},
     {"dashboard", ROUTES(dashboard)},
     {"intake", ROUTES(intake), QUEUES(intake)},
+    {"notify", ROUTES(notify), QUEUES(notify)},
     {"oncall", ROUTES(oncall)},
     {"patients", ROUTES(patients)},
     {"users", ROUTES(users)},

@@ -6,42 +6,54 @@
 #include "base/cleanup.h"
 #include "base/crypt.h"
 #include "base/log.h"
-#include "socketio/redis_link.h"
-#include "socketio/server.h"
-#include "socketio/stream.h"
+#include "socketio/adapter.h"
 
 enum { BLOCK_MS = 5000, SILENCE_MS = 15000, COUNT = 100 };
 #define ENTRY_ARENA_MAX ((size_t)256 << 20)
-#define DATA_MAX        ((size_t)16 << 20)
-
-struct sio_adapter {
-    struct sio_server *server;
-    struct redis_address address;
-    struct redis_link reader, writer;
-    struct arena *arena; /* of the entry at hand */
-    struct sio_adapter_stats stats;
-    const char *stream;
-    unsigned max_length;
-    char uid[17];
-    char last[48]; /* id of the last entry handled; "" until known */
-};
 
 /* ---- what an entry does ---------------------------------------------------------------------- */
 
-static void broadcast_in(struct sio_adapter *adapter, struct sio_namespace *nsp,
-                         const struct stream_message *message)
+struct sio_stream_id sio_stream_id_of(struct str text)
+{
+    struct sio_stream_id id = {0};
+    struct str seq = text, ms = str_cut(&seq, '-');
+    if (!str_u64(ms, UINT64_MAX, &id.ms) || !str_u64(seq, UINT64_MAX, &id.seq))
+        return (struct sio_stream_id){0};
+    return id;
+}
+
+bool sio_stream_id_after(struct sio_stream_id a, struct sio_stream_id b)
+{
+    return a.ms != b.ms ? a.ms > b.ms : a.seq > b.seq;
+}
+
+bool sio_adapter_packet(struct sio_namespace *nsp, const struct stream_message *message,
+                        struct str id, struct buf *json)
 {
     const struct sio_namespace_config *config = &nsp->config;
-    CLEANUP(buf_free) struct buf args = BUF_MAX(DATA_MAX);
-    CLEANUP(buf_free) struct buf json = BUF_MAX(DATA_MAX);
+    CLEANUP(buf_free) struct buf args = BUF_MAX(SIO_DATA_MAX);
     if (!config->rewrite || !config->rewrite(message->name, message->args, &args, config->user)) {
-        adapter->stats.delivered += sio_deliver(nsp, &message->to, message->json, message->binary);
-        return;
+        buf_add_str(json, message->json);
+    } else {
+        if (args.len == 0 || args.overflowed)
+            return false;
+        sio_packet_event(json, message->name, buf_str(&args));
     }
-    if (args.len == 0 || args.overflowed)
+    if (nsp->server->eio->options.recovery_ms && !message->to.is_volatile && json->len) {
+        json->len--; /* the closing bracket */
+        buf_addf(json, ",\"" STR_FMT "\"]", STR_ARG(id));
+    }
+    return !json->overflowed;
+}
+
+static void broadcast_in(struct sio_adapter *adapter, struct sio_namespace *nsp,
+                         const struct stream_message *message, struct str id)
+{
+    CLEANUP(buf_free) struct buf json = BUF_MAX(SIO_DATA_MAX);
+    if (!sio_adapter_packet(nsp, message, id, &json))
         return;
-    sio_packet_event(&json, message->name, buf_str(&args));
-    adapter->stats.delivered += sio_deliver(nsp, &message->to, buf_str(&json), message->binary);
+    adapter->stats.delivered +=
+        sio_deliver_entry(nsp, &message->to, buf_str(&json), message->binary, sio_stream_id_of(id));
 }
 
 struct change {
@@ -77,19 +89,19 @@ static void change_in(struct sio_namespace *nsp, enum stream_type type,
         sio_each(nsp, STR_NONE, change_one, &change);
 }
 
-struct entry {
-    struct str uid, nsp, type, data;
-};
-
 static struct str text_of(const redisReply *reply)
 {
     return reply->type == REDIS_REPLY_STRING ? (struct str){reply->str, (size_t)reply->len}
                                              : STR_NONE;
 }
 
-static struct entry entry_of(const redisReply *fields)
+bool stream_entry_of(const redisReply *pair, struct stream_entry *ret)
 {
-    struct entry entry = {0};
+    struct stream_entry entry = {0};
+    if (pair->type != REDIS_REPLY_ARRAY || pair->elements != 2)
+        return false;
+    const redisReply *fields = pair->element[1];
+    entry.id = text_of(pair->element[0]);
     for (size_t i = 0; fields->type == REDIS_REPLY_ARRAY && i + 1 < fields->elements; i += 2) {
         struct str name = text_of(fields->element[i]), value = text_of(fields->element[i + 1]);
         if (str_eq(name, STR("uid")))
@@ -101,25 +113,32 @@ static struct entry entry_of(const redisReply *fields)
         else if (str_eq(name, STR("data")))
             entry.data = value;
     }
-    return entry;
+    *ret = entry;
+    return entry.id.n > 0;
 }
 
-static void entry_in(struct sio_adapter *adapter, const redisReply *fields)
+/* Ours was delivered when it was sent; where clients may recover it is delivered now, because only
+ * now it has an id. */
+static bool is_done(const struct sio_adapter *adapter, const struct stream_entry *entry)
 {
-    struct entry entry = entry_of(fields);
-    struct sio_namespace *nsp = sio_namespace_find(adapter->server, entry.nsp);
+    return str_eq(entry->uid, str_of(adapter->uid)) && !adapter->server->eio->options.recovery_ms;
+}
+
+static void entry_in(struct sio_adapter *adapter, const struct stream_entry *entry)
+{
+    struct sio_namespace *nsp = sio_namespace_find(adapter->server, entry->nsp);
     uint64_t type;
     adapter->stats.entries++;
-    if (!nsp || str_eq(entry.uid, str_of(adapter->uid)) || !str_u64(entry.type, 99, &type) ||
+    if (!nsp || is_done(adapter, entry) || !str_u64(entry->type, 99, &type) ||
         type < STREAM_BROADCAST || type > STREAM_DISCONNECT) {
         adapter->stats.ignored++;
         return;
     }
     struct stream_message message;
-    if (!stream_read(adapter->arena, (enum stream_type)type, entry.data, &message))
+    if (!stream_read(adapter->arena, (enum stream_type)type, entry->data, &message))
         adapter->stats.malformed++;
     else if (type == STREAM_BROADCAST)
-        broadcast_in(adapter, nsp, &message);
+        broadcast_in(adapter, nsp, &message, entry->id);
     else
         change_in(nsp, (enum stream_type)type, &message);
     arena_reset(adapter->arena);
@@ -129,24 +148,22 @@ static void entry_in(struct sio_adapter *adapter, const redisReply *fields)
 
 static void read_next(struct sio_adapter *adapter);
 
-static bool id_keep(struct sio_adapter *adapter, const redisReply *id)
+static void id_keep(struct sio_adapter *adapter, struct str id)
 {
-    struct str text = text_of(id);
-    if (text.n == 0 || text.n >= sizeof(adapter->last))
-        return false;
-    memcpy(adapter->last, text.p, text.n);
-    adapter->last[text.n] = '\0';
-    return true;
+    if (id.n == 0 || id.n >= sizeof(adapter->last))
+        return;
+    memcpy(adapter->last, id.p, id.n);
+    adapter->last[id.n] = '\0';
 }
 
 static void entries_in(struct sio_adapter *adapter, const redisReply *entries)
 {
     for (size_t i = 0; entries->type == REDIS_REPLY_ARRAY && i < entries->elements; i++) {
-        const redisReply *pair = entries->element[i];
-        if (pair->type != REDIS_REPLY_ARRAY || pair->elements != 2)
+        struct stream_entry entry;
+        if (!stream_entry_of(entries->element[i], &entry))
             continue;
-        entry_in(adapter, pair->element[1]);
-        id_keep(adapter, pair->element[0]);
+        entry_in(adapter, &entry);
+        id_keep(adapter, entry.id);
     }
 }
 
@@ -191,9 +208,10 @@ static void located(redisAsyncContext *ctx, void *answer, void *data)
         return;
     }
     memcpy(adapter->last, "0-0", 4);
+    struct stream_entry newest;
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 &&
-        reply->element[0]->type == REDIS_REPLY_ARRAY && reply->element[0]->elements == 2)
-        id_keep(adapter, reply->element[0]->element[0]);
+        stream_entry_of(reply->element[0], &newest))
+        id_keep(adapter, newest.id);
     adapter->stats.connected = true;
     read_next(adapter);
 }
@@ -235,20 +253,21 @@ static void added(redisAsyncContext *ctx, void *answer, void *data)
         adapter->stats.unsent++;
 }
 
-void sio_adapter_publish(struct sio_namespace *nsp, const struct sio_target *to, struct str json,
+bool sio_adapter_publish(struct sio_namespace *nsp, const struct sio_target *to, struct str json,
                          struct sio_attachments binary)
 {
     struct sio_adapter *adapter = nsp->server->adapter;
     if (!adapter->writer.is_up) {
         adapter->stats.unsent++;
-        return;
+        return false;
     }
-    CLEANUP(buf_free) struct buf data = BUF_MAX(DATA_MAX);
+    CLEANUP(buf_free) struct buf data = BUF_MAX(SIO_DATA_MAX);
     stream_write(&data, to, json, binary);
     redisAsyncCommand(adapter->writer.ctx, added, adapter,
                       "XADD %s MAXLEN ~ %u * uid %s nsp %b type 3 data %b", adapter->stream,
                       adapter->max_length, adapter->uid, nsp->name.p, nsp->name.n,
                       data.data ? data.data : "", data.len);
+    return nsp->server->eio->options.recovery_ms && adapter->last[0];
 }
 
 /* ---- begin and end --------------------------------------------------------------------------- */
@@ -262,6 +281,8 @@ struct problem *sio_adapter_redis(struct sio_server *server, const char *url,
     if (!redis_address_parse(str_of(url), &adapter->address))
         return problem_new(NULL, PROBLEM_INTERNAL, "not a Redis URL");
     adapter->server = server;
+    adapter->restores = sio_pool_of(server->arena, sizeof(struct sio_restore));
+    adapter->kept = sio_pool_of(server->arena, sizeof(struct sio_kept));
     adapter->arena = arena_new(ENTRY_ARENA_MAX);
     adapter->stream = options && options->stream ? options->stream : SIO_STREAM_KEY;
     adapter->max_length = options && options->max_length ? options->max_length : SIO_STREAM_MAXLEN;
@@ -291,8 +312,8 @@ void sio_adapter_close(struct sio_server *server)
 {
     if (!server->adapter)
         return;
-    redis_link_close(&server->adapter->reader);
-    redis_link_close(&server->adapter->writer);
+    redis_link_close(&server->adapter->reader, false); /* it waits for news */
+    redis_link_close(&server->adapter->writer, true);
 }
 
 void sio_adapter_free(struct sio_server *server)
@@ -301,6 +322,8 @@ void sio_adapter_free(struct sio_server *server)
         return;
     redis_link_free(&server->adapter->reader);
     redis_link_free(&server->adapter->writer);
+    sio_pool_end(&server->adapter->restores);
+    sio_pool_end(&server->adapter->kept);
     arena_free(&server->adapter->arena);
     server->adapter = NULL;
 }

@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 
-enum { WAIT_MIN_MS = 100, WAIT_MAX_MS = 5000, CONNECT_MAX_MS = 5000 };
+enum { WAIT_MIN_MS = 100, WAIT_MAX_MS = 5000, CONNECT_MAX_MS = 5000, GENTLE_MS = 2000 };
 
 struct poll {
     uint64_t serial;
@@ -107,6 +107,12 @@ static void poll_closed(uv_handle_t *handle)
 
 static void retry_later(struct redis_link *link);
 
+static void retry_closed(uv_handle_t *handle)
+{
+    struct redis_link *link = handle->data;
+    eio_handle_closed(link->eio);
+}
+
 /* hiredis is done with this context: the end of every connection, however it came. */
 static void cleanup(void *data)
 {
@@ -120,7 +126,9 @@ static void cleanup(void *data)
         link->is_up = false;
         link->down(link);
     }
-    if (!link->closing)
+    if (link->closing)
+        uv_close((uv_handle_t *)&link->retry, retry_closed);
+    else
         retry_later(link);
 }
 
@@ -236,19 +244,26 @@ void redis_link_lost(struct redis_link *link)
         redisAsyncFree(link->ctx);
 }
 
-static void retry_closed(uv_handle_t *handle)
+static void gentle_over(uv_timer_t *timer)
 {
-    struct redis_link *link = handle->data;
-    eio_handle_closed(link->eio);
+    redis_link_lost(timer->data);
 }
 
-void redis_link_close(struct redis_link *link)
+void redis_link_close(struct redis_link *link, bool gently)
 {
     if (link->closing)
         return;
     link->closing = true;
-    redis_link_lost(link);
-    uv_close((uv_handle_t *)&link->retry, retry_closed);
+    uv_timer_stop(&link->retry);
+    if (!link->ctx) {
+        uv_close((uv_handle_t *)&link->retry, retry_closed);
+    } else if (gently && link->is_up) {
+        redisAsyncDisconnect(link->ctx);
+        if (link->ctx)
+            uv_timer_start(&link->retry, gentle_over, GENTLE_MS, 0);
+    } else {
+        redis_link_lost(link);
+    }
 }
 
 void redis_link_free(struct redis_link *link)

@@ -40,7 +40,8 @@ void redis_link_start(struct redis_link *link); /* the fields up to `user` are s
 void redis_link_lost(struct redis_link *link);
 /* An answer came: the silence begins again. */
 void redis_link_heard(struct redis_link *link);
-void redis_link_close(struct redis_link *link);
+/* Ends for good; `gently` lets what was sent be answered first, for at most 2 s. */
+void redis_link_close(struct redis_link *link, bool gently);
 void redis_link_free(struct redis_link *link); /* after the loop has closed its handles */
 
 #endif

@@ -38,7 +38,7 @@ static bool is_own_room(const struct sio_socket *socket, struct str room)
 void sio_join(struct sio_socket *socket, struct str name)
 {
     struct sio_namespace *nsp = socket->nsp;
-    if (socket->state != SIO_STATE_CONNECTED || name.n == 0 || name.n > SIO_ROOM_MAX ||
+    if (socket->state == SIO_STATE_GONE || name.n == 0 || name.n > SIO_ROOM_MAX ||
         is_own_room(socket, name) || member_find(socket, name))
         return;
     struct sio_room *room = room_find(nsp, name);
@@ -119,7 +119,7 @@ void sio_each(struct sio_namespace *nsp, struct str name,
         struct sio_ref ref;
         memcpy(&ref, refs.data + i * sizeof(ref), sizeof(ref));
         struct sio_socket *socket = sio_get(ref);
-        if (socket)
+        if (socket && socket->state == SIO_STATE_CONNECTED)
             visit(socket, arg);
     }
 }

@@ -3,6 +3,7 @@
 #include "socketio/server.h"
 
 #include "base/cleanup.h"
+#include "socketio/adapter.h"
 
 struct sio_frames sio_frames_of(struct sio_server *server, enum sio_type type, struct str nsp,
                                 const uint64_t *id, struct str json, struct sio_attachments binary)
@@ -115,13 +116,16 @@ struct delivery {
     uint64_t mark; /* sockets that carry it were served, or are excepted */
     size_t count;
     bool is_volatile;
+    struct sio_stream_id id; /* {0}: of no stream */
 };
 
 static void deliver_to(struct sio_socket *socket, struct delivery *d)
 {
-    if (socket->mark == d->mark)
+    if (socket->mark == d->mark || socket->state != SIO_STATE_CONNECTED)
         return;
     socket->mark = d->mark;
+    if (d->id.ms && !sio_stream_id_after(d->id, socket->seen))
+        return;
     d->count += sio_frames_send(socket->conn, d->frames, d->is_volatile);
 }
 
@@ -148,9 +152,16 @@ static void except(struct sio_socket *socket, struct delivery *d)
 size_t sio_deliver(struct sio_namespace *nsp, const struct sio_target *to, struct str json,
                    struct sio_attachments binary)
 {
+    return sio_deliver_entry(nsp, to, json, binary, (struct sio_stream_id){0});
+}
+
+size_t sio_deliver_entry(struct sio_namespace *nsp, const struct sio_target *to, struct str json,
+                         struct sio_attachments binary, struct sio_stream_id id)
+{
     struct sio_server *server = nsp->server;
     struct sio_frames frames = sio_frames_of(server, SIO_EVENT, nsp->name, NULL, json, binary);
-    struct delivery d = {.frames = &frames, .mark = ++server->mark, .is_volatile = to->is_volatile};
+    struct delivery d = {
+        .frames = &frames, .mark = ++server->mark, .is_volatile = to->is_volatile, .id = id};
     for (size_t i = 0; i < to->except_count; i++)
         each_in_room(nsp, to->except[i], &d, except);
     for (size_t i = 0; i < to->room_count; i++)
@@ -169,8 +180,8 @@ size_t sio_broadcast_binary(struct sio_namespace *nsp, const struct sio_target *
     struct str name = str_of(event);
     CLEANUP(buf_free) struct buf json = BUF_MAX(args.n + name.n * 6 + 64);
     sio_packet_event(&json, name, args);
-    if (nsp->server->adapter && !to->local)
-        sio_adapter_publish(nsp, to, buf_str(&json), binary);
+    if (nsp->server->adapter && !to->local && sio_adapter_publish(nsp, to, buf_str(&json), binary))
+        return 0;
     return sio_deliver(nsp, to, buf_str(&json), binary);
 }
 

@@ -58,6 +58,11 @@ static void connect_in(struct sio_conn *conn, const struct sio_packet *packet)
         return;
     }
     struct sio_socket *socket = sio_socket_new(conn, nsp);
+    struct str pid;
+    if (conn->server->eio->options.recovery_ms && sio_member(packet->data, "pid", &pid)) {
+        socket->wish.max = 16384; /* a longer one is no wish of ours */
+        buf_add_str(&socket->wish, packet->data);
+    }
     if (nsp->config.connect)
         nsp->config.connect(socket, packet->data.n ? packet->data : STR("{}"), nsp->config.user);
     else
@@ -240,6 +245,8 @@ static void sweep(void *user)
     while (!sio_list_empty(&server->dead_sockets)) {
         struct sio_socket *socket = SIO_OF(server->dead_sockets.next, struct sio_socket, dead);
         sio_list_del(&socket->dead);
+        buf_free(&socket->identity);
+        buf_free(&socket->wish);
         sio_pool_give(&server->sockets, socket);
     }
     while (!sio_list_empty(&server->dead_conns)) {
@@ -286,8 +293,8 @@ struct problem *sio_server_new(uv_loop_t *loop, struct http_server *http,
 
 void sio_server_close(struct sio_server *server, void (*done)(void *arg), void *arg)
 {
+    eio_close(server->eio, done, arg); /* first: sockets save their sessions */
     sio_adapter_close(server);
-    eio_close(server->eio, done, arg);
 }
 
 void sio_server_free(struct sio_server **server_at)

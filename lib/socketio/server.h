@@ -28,7 +28,17 @@ struct sio_conn {
     struct sio_partial *partial;
 };
 
-enum sio_state { SIO_STATE_CONNECTING, SIO_STATE_CONNECTED, SIO_STATE_GONE };
+enum sio_state {
+    SIO_STATE_CONNECTING, /* the application has not decided */
+    SIO_STATE_RESTORING,  /* accepted; Redis is asked for what it missed */
+    SIO_STATE_CONNECTED,
+    SIO_STATE_GONE
+};
+
+/* Of an entry in a Redis stream. */
+struct sio_stream_id {
+    uint64_t ms, seq;
+};
 
 struct sio_socket {
     uint64_t serial;
@@ -41,8 +51,13 @@ struct sio_socket {
     void *data;
     uint64_t mark; /* of the last broadcast that saw it */
     uint64_t ask_id;
+    struct sio_stream_id seen; /* up to here it got everything by restoration */
+    struct buf identity;       /* the application's; a session is restored for the same one only */
+    struct buf wish;           /* the client's auth, when it asks for its old session */
     enum sio_state state;
+    bool recovered;
     char sid[21];
+    char pid[21]; /* the session's secret name; "" where recovery is off */
 };
 
 struct sio_room {
@@ -106,6 +121,8 @@ struct sio_namespace *sio_namespace_find(struct sio_server *server, struct str n
 
 /* socket.c */
 struct sio_socket *sio_socket_new(struct sio_conn *conn, struct sio_namespace *nsp);
+void sio_accept_now(struct sio_socket *socket);
+void sio_sid_fill(char ret[21]);
 void sio_socket_close(struct sio_socket *socket, enum sio_reason reason);
 /* An event with the ask's id must be sent next. */
 struct sio_ask *sio_ask_begin(struct sio_socket *socket, unsigned timeout_ms,
@@ -127,8 +144,13 @@ size_t sio_deliver(struct sio_namespace *nsp, const struct sio_target *to, struc
 /* room.c */
 void sio_leave_all(struct sio_socket *socket);
 
+/* The same for an entry of the stream: not to sockets that saw it by restoration. */
+size_t sio_deliver_entry(struct sio_namespace *nsp, const struct sio_target *to, struct str json,
+                         struct sio_attachments binary, struct sio_stream_id id);
+
 /* adapter.c */
-void sio_adapter_publish(struct sio_namespace *nsp, const struct sio_target *to, struct str json,
+/* True when it comes back through the stream and must not be delivered now. */
+bool sio_adapter_publish(struct sio_namespace *nsp, const struct sio_target *to, struct str json,
                          struct sio_attachments binary);
 void sio_adapter_close(struct sio_server *server);
 void sio_adapter_free(struct sio_server *server);

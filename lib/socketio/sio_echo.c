@@ -105,6 +105,7 @@ static const char help[] =
     "  --max-payload BYTES   default 1000000\n"
     "  --max-queue BYTES     waiting for one client; default 4194304\n"
     "  --origin O            a browser origin that may connect; repeatable; default any\n"
+    "  --recovery            lost sessions can be restored for 2 minutes; wants --redis\n"
     "  --redis URL           join the servers on this Redis' stream\n"
     "  --engine-only         Engine.IO alone: every message is echoed\n"
     "  --kit                 more events: see sio_echo_kit.c\n"
@@ -120,6 +121,7 @@ enum {
     MAX_PAYLOAD,
     MAX_QUEUE,
     ORIGIN,
+    RECOVERY,
     REDIS,
     ENGINE_ONLY,
     KIT,
@@ -137,6 +139,7 @@ static const struct option options[] = {
     {"max-payload", required_argument, NULL, MAX_PAYLOAD},
     {"max-queue", required_argument, NULL, MAX_QUEUE},
     {"origin", required_argument, NULL, ORIGIN},
+    {"recovery", no_argument, NULL, RECOVERY},
     {"redis", required_argument, NULL, REDIS},
     {"engine-only", no_argument, NULL, ENGINE_ONLY},
     {"kit", no_argument, NULL, KIT},
@@ -185,6 +188,9 @@ static void flag_set(struct flags *flags, int flag)
         break;
     case MAX_QUEUE:
         flags->options.queue_max_bytes = number(optarg);
+        break;
+    case RECOVERY:
+        flags->options.recovery_ms = 120000;
         break;
     case REDIS:
         flags->redis = optarg;

@@ -29,6 +29,8 @@ static void on_connect(struct sio_socket *socket, struct str auth, void *user)
         sio_refuse(socket, "not authorized", STR("{\"code\":401}"));
         return;
     }
+    if (sio_member(auth, "token", &token))
+        sio_identity_set(socket, token);
     char text[64] = "1";
     if (sio_member(auth, "clinic", &clinic) && clinic.n < 32) {
         bool quoted = clinic.p[0] == '"';
@@ -37,8 +39,8 @@ static void on_connect(struct sio_socket *socket, struct str auth, void *user)
     }
     char room[80];
     snprintf(room, sizeof(room), "clinic:%s", text);
-    sio_accept(socket);
     sio_join(socket, str_of(room));
+    sio_accept(socket);
 }
 
 static void on_echo(struct sio_socket *socket, const struct sio_event *event, void *user)
@@ -152,13 +154,15 @@ static void on_stats(struct sio_socket *socket, const struct sio_event *event, v
     buf_addf(&args,
              "[{\"connections\":%llu,\"websockets\":%llu,\"sockets\":%llu,\"opened\":%llu,"
              "\"deliveries\":%llu,\"slow\":%llu,\"adapter\":{\"connected\":%s,\"entries\":%llu,"
-             "\"delivered\":%llu,\"ignored\":%llu,\"malformed\":%llu,\"reconnects\":%llu}}]",
+             "\"delivered\":%llu,\"ignored\":%llu,\"malformed\":%llu,\"reconnects\":%llu,"
+             "\"restored\":%llu,\"notRestored\":%llu}}]",
              (unsigned long long)s.connections, (unsigned long long)s.websockets,
              (unsigned long long)s.sockets, (unsigned long long)s.opened,
              (unsigned long long)s.deliveries, (unsigned long long)s.closed[SIO_SLOW_CONSUMER],
              a.connected ? "true" : "false", (unsigned long long)a.entries,
              (unsigned long long)a.delivered, (unsigned long long)a.ignored,
-             (unsigned long long)a.malformed, (unsigned long long)a.reconnects);
+             (unsigned long long)a.malformed, (unsigned long long)a.reconnects,
+             (unsigned long long)a.restored, (unsigned long long)a.not_restored);
     sio_answer(event->ack, buf_str(&args));
 }
 

@@ -16,7 +16,9 @@ static void on_get_id(struct sio_socket *socket, const struct sio_event *event, 
 static void on_hi(struct sio_socket *socket, const struct sio_event *event, void *user)
 {
     (void)event, (void)user;
-    sio_emit(socket, "hi", STR("[]"));
+    struct str own = str_of(sio_id(socket)); /* as a broadcast: it gets an offset */
+    struct sio_target to = {.rooms = &own, .room_count = 1};
+    sio_broadcast(sio_namespace_of(socket), &to, "hi", STR("[]"));
 }
 
 static void on_echo(struct sio_socket *socket, const struct sio_event *event, void *user)

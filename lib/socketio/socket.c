@@ -4,17 +4,23 @@
 #include "base/clock.h"
 #include "base/cleanup.h"
 #include "base/crypt.h"
+#include "socketio/adapter.h"
+
+void sio_sid_fill(char ret[21])
+{
+    uint8_t raw[15];
+    random_bytes(raw, sizeof(raw));
+    CLEANUP(buf_free) struct buf text = BUF_MAX(32);
+    base64url_add(&text, (struct str){(char *)raw, sizeof(raw)});
+    memcpy(ret, text.data, 21);
+}
 
 struct sio_socket *sio_socket_new(struct sio_conn *conn, struct sio_namespace *nsp)
 {
     struct sio_socket *socket = sio_pool_take(&conn->server->sockets);
     socket->conn = conn;
     socket->nsp = nsp;
-    uint8_t raw[15];
-    random_bytes(raw, sizeof(raw));
-    CLEANUP(buf_free) struct buf sid = BUF_MAX(32);
-    base64url_add(&sid, (struct str){(char *)raw, sizeof(raw)});
-    memcpy(socket->sid, sid.data, sizeof(socket->sid));
+    sio_sid_fill(socket->sid);
     sio_list_init(&socket->rooms);
     sio_list_init(&socket->asks);
     sio_list_add(&conn->sockets, &socket->in_conn);
@@ -35,8 +41,27 @@ struct sio_socket *sio_get(struct sio_ref ref)
 
 void sio_accept(struct sio_socket *socket)
 {
-    if (socket->state != SIO_STATE_CONNECTING)
-        return;
+    if (socket->state == SIO_STATE_CONNECTING && !sio_restore_begin(socket))
+        sio_accept_now(socket);
+}
+
+/* {"sid":...}, and the session's name where it can be restored. */
+static void connect_send(struct sio_socket *socket)
+{
+    struct sio_server *server = socket->nsp->server;
+    CLEANUP(buf_free) struct buf json = BUF_MAX(128);
+    buf_addf(&json, "{\"sid\":\"%s\"", socket->sid);
+    if (server->eio->options.recovery_ms && server->adapter) {
+        if (!socket->pid[0])
+            sio_sid_fill(socket->pid);
+        buf_addf(&json, ",\"pid\":\"%s\"", socket->pid);
+    }
+    buf_add_c(&json, '}');
+    sio_packet_send(socket->conn, SIO_CONNECT, socket->nsp->name, buf_str(&json));
+}
+
+void sio_accept_now(struct sio_socket *socket)
+{
     struct sio_namespace *nsp = socket->nsp;
     socket->state = SIO_STATE_CONNECTED;
     eio_due_clear(&socket->conn->connect);
@@ -44,10 +69,8 @@ void sio_accept(struct sio_socket *socket)
     sio_list_add(&nsp->sockets, &socket->in_nsp);
     nsp->count++;
     nsp->server->sockets_now++;
-    struct buf json = BUF_MAX(64);
-    buf_addf(&json, "{\"sid\":\"%s\"}", socket->sid);
-    sio_packet_send(socket->conn, SIO_CONNECT, nsp->name, buf_str(&json));
-    buf_free(&json);
+    buf_free(&socket->wish);
+    connect_send(socket);
     if (nsp->config.connected)
         nsp->config.connected(socket, nsp->config.user);
 }
@@ -67,8 +90,8 @@ static void ask_done(struct sio_ask *ask, bool ok, struct str args, struct sio_a
 static void socket_bury(struct sio_socket *socket)
 {
     struct sio_server *server = socket->nsp->server;
+    sio_leave_all(socket);
     if (socket->state == SIO_STATE_CONNECTED) {
-        sio_leave_all(socket);
         sio_map_del(&socket->nsp->by_sid, &socket->by_sid);
         sio_list_del(&socket->in_nsp);
         socket->nsp->count--;
@@ -83,6 +106,8 @@ void sio_socket_close(struct sio_socket *socket, enum sio_reason reason)
 {
     if (socket->state == SIO_STATE_GONE)
         return;
+    if (socket->state == SIO_STATE_CONNECTED && socket->pid[0])
+        sio_session_save(socket, reason);
     socket_bury(socket);
     while (!sio_list_empty(&socket->asks))
         ask_done(SIO_OF(socket->asks.next, struct sio_ask, in_socket), false, STR("[]"),
@@ -185,6 +210,18 @@ struct str sio_query(const struct sio_socket *socket)
 bool sio_is_connected(const struct sio_socket *socket)
 {
     return socket->state == SIO_STATE_CONNECTED;
+}
+
+void sio_identity_set(struct sio_socket *socket, struct str identity)
+{
+    buf_free(&socket->identity);
+    socket->identity.max = SIO_IDENTITY_MAX;
+    buf_add_str(&socket->identity, identity);
+}
+
+bool sio_is_recovered(const struct sio_socket *socket)
+{
+    return socket->recovered;
 }
 
 void sio_data_set(struct sio_socket *socket, void *data)

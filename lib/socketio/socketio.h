@@ -64,6 +64,8 @@ struct sio_options {
     unsigned connections_max;    /* 0: 20000; beyond it a handshake is answered 503 */
     const char *const *origins;  /* NULL-terminated browser origins that may connect, {"*"} any;
                                     NULL: the page's own host alone. No Origin header: allowed */
+    unsigned recovery_ms;        /* how long a lost session can be restored, with an adapter; 0:
+                                    not at all. Node's default is 120000 */
     /* Asked for every new connection before it opens; a problem answers it. NULL: all may. */
     struct problem *(*allow)(const struct http_request *rq, void *user);
     void *user;
@@ -196,6 +198,16 @@ struct sio_socket *sio_get(struct sio_ref ref);
 void sio_accept(struct sio_socket *socket);
 void sio_refuse(struct sio_socket *socket, const char *message, struct str data);
 
+/* Connection state recovery: a client that lost its connection comes back with its session's name
+ * and the offset of the last event it got. Once the application accepts it (it is asked again, so
+ * the token is verified again), its id, its rooms and the broadcasts it missed are restored, in
+ * order and once, before it hears that it is connected. The session is restored for the same
+ * identity only (any bytes, at most SIO_IDENTITY_MAX; set before sio_accept): put into it
+ * everything rooms depend on. Sessions and events live in Redis: any server may restore them. */
+#define SIO_IDENTITY_MAX 512
+void sio_identity_set(struct sio_socket *socket, struct str identity);
+bool sio_is_recovered(const struct sio_socket *socket);
+
 const char *sio_id(const struct sio_socket *socket); /* 20 characters, public */
 struct sio_namespace *sio_namespace_of(const struct sio_socket *socket);
 struct str sio_peer(const struct sio_socket *socket);  /* the client's address at the handshake */
@@ -225,7 +237,8 @@ void sio_disconnect(struct sio_socket *socket, bool close);
 /* ---- rooms ----------------------------------------------------------------------------------- */
 
 /* Rooms exist while somebody is in them. Every socket is in the room named by its id. Joining
- * twice is the same as once. Names are any bytes, at most SIO_ROOM_MAX. */
+ * twice is the same as once; joining before the decision counts from the acceptance on. Names are
+ * any bytes, at most SIO_ROOM_MAX. */
 #define SIO_ROOM_MAX 256
 void sio_join(struct sio_socket *socket, struct str room);
 void sio_leave(struct sio_socket *socket, struct str room);
@@ -248,7 +261,8 @@ struct sio_target {
 };
 
 /* Sends to all of the target, here and, with an adapter, on the other servers. The packet is
- * encoded once and its bytes shared. Returns the local receivers. */
+ * encoded once and its bytes shared. Returns the local receivers; 0 where clients may recover,
+ * because then the event is delivered when the stream has given it an offset. */
 size_t sio_broadcast(struct sio_namespace *nsp, const struct sio_target *to, const char *event,
                      struct str args);
 size_t sio_broadcast_binary(struct sio_namespace *nsp, const struct sio_target *to,
@@ -281,6 +295,9 @@ struct sio_adapter_stats {
     uint64_t ignored;   /* our own, other types, unknown namespaces */
     uint64_t malformed;
     uint64_t unsent; /* our broadcasts while the connection was down */
+    uint64_t saved;  /* sessions of lost connections */
+    uint64_t restored;
+    uint64_t not_restored; /* asked for in vain: too late, another identity, Redis down */
 };
 struct sio_adapter_stats sio_adapter_stats(const struct sio_server *server);
 

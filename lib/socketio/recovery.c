@@ -1,0 +1,299 @@
+/* Connection state recovery on the Redis stream, as @socket.io/redis-streams-adapter keeps it:
+ * sessions are SET under sio:session:<pid> (base64 of MessagePack {sid,pid,rooms,data}) when a
+ * connection is lost, and taken with GETDEL when the client comes back.
+ *
+ * The rule not to break: a socket joins its rooms in the same turn in which everything up to the
+ * reader's last entry has been looked at, and ignores live entries up to there: so each event comes
+ * once. (Node joins after its last XRANGE, whatever the reader has done meanwhile.) */
+#include "socketio/adapter.h"
+
+#include "base/cleanup.h"
+#include "base/crypt.h"
+#include "socketio/json_scan.h"
+#include "socketio/msgpack_json.h"
+
+enum { COUNT = 200, CALLS_MAX = 100, SESSION_NAME_MAX = 64 };
+#define SESSION_ARENA_MAX ((size_t)64 << 20)
+#define KEY               "sio:session:"
+
+/* ---- saving ---------------------------------------------------------------------------------- */
+
+static bool may_come_back(enum sio_reason reason)
+{
+    return reason == SIO_TRANSPORT_CLOSE || reason == SIO_TRANSPORT_ERROR ||
+           reason == SIO_PING_TIMEOUT || reason == SIO_SLOW_CONSUMER || reason == SIO_SHUTDOWN;
+}
+
+static void session_write(const struct sio_socket *socket, struct buf *json)
+{
+    buf_addf(json, "{\"sid\":\"%s\",\"pid\":\"%s\",\"rooms\":[\"%s\"", socket->sid, socket->pid,
+             socket->sid);
+    for (struct sio_list *n = socket->rooms.next; n != &socket->rooms; n = n->next) {
+        buf_add_c(json, ',');
+        sio_quote(json, buf_str(&SIO_OF(n, struct sio_member, in_socket)->room->name));
+    }
+    buf_add_z(json, "],\"data\":{\"identity\":");
+    sio_quote(json, buf_str(&socket->identity));
+    buf_add_z(json, "}}");
+}
+
+void sio_session_save(struct sio_socket *socket, enum sio_reason reason)
+{
+    struct sio_server *server = socket->nsp->server;
+    struct sio_adapter *adapter = server->adapter;
+    if (!may_come_back(reason) || !adapter->writer.is_up)
+        return;
+    CLEANUP(buf_free) struct buf json = BUF_MAX(SIO_DATA_MAX);
+    CLEANUP(buf_free) struct buf packed = BUF_MAX(SIO_DATA_MAX);
+    CLEANUP(buf_free) struct buf text = BUF_MAX(2 * SIO_DATA_MAX);
+    session_write(socket, &json);
+    if (json.overflowed || !json_to_msgpack(buf_str(&json), (struct sio_attachments){0}, &packed))
+        return;
+    base64_add(&text, buf_str(&packed));
+    redisAsyncCommand(adapter->writer.ctx, NULL, NULL, "SET " KEY "%s %b PX %u", socket->pid,
+                      text.data, text.len, server->eio->options.recovery_ms);
+    adapter->stats.saved++;
+}
+
+/* ---- the end of a restoration ------------------------------------------------------------------
+ */
+
+static void restore_free(struct sio_restore *restore)
+{
+    struct sio_adapter *adapter = restore->adapter;
+    while (restore->first) {
+        struct sio_kept *kept = restore->first;
+        restore->first = kept->next;
+        sio_frames_free(adapter->server, &kept->frames);
+        sio_pool_give(&adapter->kept, kept);
+    }
+    arena_free(&restore->arena);
+    sio_pool_give(&adapter->restores, restore);
+}
+
+/* A new session instead: the client sees that and fetches afresh. */
+static void restore_fail(struct sio_restore *restore)
+{
+    struct sio_socket *socket = sio_get(restore->socket);
+    restore->adapter->stats.not_restored++;
+    restore_free(restore);
+    if (socket && socket->state == SIO_STATE_RESTORING)
+        sio_accept_now(socket);
+}
+
+/* Everything up to the reader's last entry was looked at: from here on the socket is live. */
+static void restore_done(struct sio_restore *restore)
+{
+    struct sio_adapter *adapter = restore->adapter;
+    struct sio_socket *socket = sio_get(restore->socket);
+    if (!socket || sio_map_get(&socket->nsp->by_sid, restore->sid)) {
+        restore_fail(restore);
+        return;
+    }
+    for (struct sio_kept *kept = restore->first; kept; kept = kept->next)
+        sio_frames_send(socket->conn, &kept->frames, false);
+    memcpy(socket->sid, restore->sid.p, 20);
+    memcpy(socket->pid, restore->pid.p, 20);
+    socket->seen = sio_stream_id_of(str_of(restore->offset));
+    socket->recovered = true;
+    for (size_t i = 0; i < restore->room_count; i++)
+        sio_join(socket, restore->rooms[i]);
+    adapter->stats.restored++;
+    restore_free(restore);
+    sio_accept_now(socket);
+}
+
+/* ---- what was missed ---------------------------------------------------------------------------
+ */
+
+static bool is_room_of(const struct sio_restore *restore, const struct str *rooms, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < restore->room_count; k++)
+            if (str_eq(rooms[i], restore->rooms[k]))
+                return true;
+    return false;
+}
+
+static void packet_keep(struct sio_restore *restore, struct sio_namespace *nsp, struct str json,
+                        struct sio_attachments binary)
+{
+    struct sio_kept *kept = sio_pool_take(&restore->adapter->kept);
+    kept->frames = sio_frames_of(nsp->server, SIO_EVENT, nsp->name, NULL, json, binary);
+    restore->bytes += json.n;
+    for (size_t i = 0; i < binary.count; i++)
+        restore->bytes += binary.items[i].n;
+    if (restore->last)
+        restore->last->next = kept;
+    else
+        restore->first = kept;
+    restore->last = kept;
+}
+
+static void entry_look(struct sio_restore *restore, struct sio_namespace *nsp,
+                       const struct stream_entry *entry)
+{
+    struct arena *arena = restore->adapter->arena;
+    struct stream_message message;
+    if (!str_eq(entry->nsp, nsp->name) || !str_eq(entry->type, STR("3")) ||
+        !stream_read(arena, STREAM_BROADCAST, entry->data, &message))
+        return;
+    bool is_for_it =
+        message.to.room_count == 0 || is_room_of(restore, message.to.rooms, message.to.room_count);
+    CLEANUP(buf_free) struct buf json = BUF_MAX(SIO_DATA_MAX);
+    if (is_for_it && !is_room_of(restore, message.to.except, message.to.except_count) &&
+        !message.to.is_volatile && sio_adapter_packet(nsp, &message, entry->id, &json))
+        packet_keep(restore, nsp, buf_str(&json), message.binary);
+    arena_reset(arena);
+}
+
+static void range_next(struct sio_restore *restore);
+
+static void range_done(redisAsyncContext *ctx, void *answer, void *data)
+{
+    struct sio_restore *restore = data;
+    struct sio_adapter *adapter = restore->adapter;
+    const redisReply *reply = answer;
+    struct sio_socket *socket = sio_get(restore->socket);
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || !socket || adapter->writer.ctx != ctx ||
+        restore->calls > CALLS_MAX ||
+        restore->bytes > adapter->server->eio->options.queue_max_bytes) {
+        restore_fail(restore);
+        return;
+    }
+    for (size_t i = 0; i < reply->elements; i++) {
+        struct stream_entry entry;
+        if (!stream_entry_of(reply->element[i], &entry) || entry.id.n >= sizeof(restore->offset))
+            continue;
+        entry_look(restore, socket->nsp, &entry);
+        memcpy(restore->offset, entry.id.p, entry.id.n);
+        restore->offset[entry.id.n] = '\0';
+    }
+    struct sio_stream_id here = sio_stream_id_of(str_of(restore->offset));
+    bool reader_is_ahead = sio_stream_id_after(sio_stream_id_of(str_of(adapter->last)), here);
+    if (reply->elements == 0 && !reader_is_ahead)
+        restore_done(restore);
+    else
+        range_next(restore);
+}
+
+static void range_next(struct sio_restore *restore)
+{
+    struct sio_adapter *adapter = restore->adapter;
+    restore->calls++;
+    if (redisAsyncCommand(adapter->writer.ctx, range_done, restore, "XRANGE %s (%s + COUNT %d",
+                          adapter->stream, restore->offset, COUNT) != REDIS_OK)
+        restore_fail(restore);
+}
+
+/* ---- the session -------------------------------------------------------------------------------
+ */
+
+static bool text_member(struct arena *arena, struct str object, const char *key, size_t max,
+                        struct str *ret)
+{
+    struct str literal;
+    CLEANUP(buf_free) struct buf text = BUF_MAX(max);
+    if (!sio_member(object, key, &literal) || !sio_json_text(literal, &text))
+        return false;
+    *ret = arena_str(arena, buf_str(&text));
+    return true;
+}
+
+static bool rooms_read(struct sio_restore *restore, struct str array)
+{
+    struct str rest = array, value;
+    size_t count = 0;
+    while (sio_json_next(&rest, &value))
+        count++;
+    struct str *rooms = arena_array(restore->arena, count + 1, sizeof(*rooms));
+    rest = array;
+    for (size_t i = 0; i < count && sio_json_next(&rest, &value); i++) {
+        CLEANUP(buf_free) struct buf text = BUF_MAX(SIO_ROOM_MAX);
+        if (!sio_json_text(value, &text))
+            return false;
+        rooms[i] = arena_str(restore->arena, buf_str(&text));
+    }
+    restore->rooms = rooms;
+    restore->room_count = count;
+    return true;
+}
+
+/* The session must be whole and of the identity the application gave this socket. */
+static bool session_read(struct sio_restore *restore, const struct sio_socket *socket)
+{
+    struct arena *arena = restore->arena;
+    struct str json, rooms, data, identity = STR("");
+    struct sio_attachments none = {0};
+    if (restore->session.n == 0 || !msgpack_to_json(arena, restore->session, &json, &none) ||
+        !sio_json_is(json, '{', 0))
+        return false;
+    if (!text_member(arena, json, "sid", SESSION_NAME_MAX, &restore->sid) || restore->sid.n != 20 ||
+        !text_member(arena, json, "pid", SESSION_NAME_MAX, &restore->pid) || restore->pid.n != 20 ||
+        !sio_member(json, "rooms", &rooms) || !rooms_read(restore, rooms))
+        return false;
+    if (sio_member(json, "data", &data))
+        text_member(arena, data, "identity", SIO_IDENTITY_MAX, &identity);
+    return ct_equal(identity, buf_str(&socket->identity));
+}
+
+static void session_in(redisAsyncContext *ctx, void *answer, void *data)
+{
+    (void)ctx;
+    struct sio_restore *restore = data;
+    const redisReply *reply = answer;
+    if (reply && reply->type == REDIS_REPLY_STRING)
+        restore->session = arena_str(restore->arena, (struct str){reply->str, (size_t)reply->len});
+}
+
+/* The answer whether the offset is still in the stream; the session came just before. */
+static void offset_in(redisAsyncContext *ctx, void *answer, void *data)
+{
+    struct sio_restore *restore = data;
+    const redisReply *reply = answer;
+    const struct sio_socket *socket = sio_get(restore->socket);
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 || !socket ||
+        restore->adapter->writer.ctx != ctx || !session_read(restore, socket))
+        restore_fail(restore);
+    else
+        range_next(restore);
+}
+
+/* Names go into a Redis key and a range: letters of our own alphabets only. */
+static bool is_made_of(struct str s, const char *alphabet)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!s.p[i] || !strchr(alphabet, s.p[i]))
+            return false;
+    return s.n > 0;
+}
+
+bool sio_restore_begin(struct sio_socket *socket)
+{
+    struct sio_adapter *adapter = socket->nsp->server->adapter;
+    if (socket->wish.len == 0 || socket->wish.overflowed || !adapter)
+        return false;
+    struct arena *arena = arena_new(SESSION_ARENA_MAX);
+    struct str pid, offset;
+    bool ok = adapter->writer.is_up && adapter->stats.connected &&
+              text_member(arena, buf_str(&socket->wish), "pid", SESSION_NAME_MAX, &pid) &&
+              text_member(arena, buf_str(&socket->wish), "offset", 40, &offset) &&
+              is_made_of(pid, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") &&
+              is_made_of(offset, "0123456789-") && sio_stream_id_of(offset).ms;
+    if (!ok) {
+        arena_free(&arena);
+        adapter->stats.not_restored++;
+        return false;
+    }
+    struct sio_restore *restore = sio_pool_take(&adapter->restores);
+    restore->adapter = adapter;
+    restore->socket = sio_ref(socket);
+    restore->arena = arena;
+    memcpy(restore->offset, offset.p, offset.n);
+    socket->state = SIO_STATE_RESTORING;
+    redisAsyncContext *ctx = adapter->writer.ctx;
+    redisAsyncCommand(ctx, session_in, restore, "GETDEL " KEY "%b", pid.p, pid.n);
+    redisAsyncCommand(ctx, offset_in, restore, "XRANGE %s %s %s", adapter->stream, restore->offset,
+                      restore->offset);
+    return true;
+}

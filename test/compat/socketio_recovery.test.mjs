@@ -1,0 +1,184 @@
+// Connection state recovery: what a client missed arrives once, in order, before it is connected.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import os from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+
+import { startRedis } from '../../tools/lib/redis.mjs';
+import { connected, Echo, next, sleep, until } from './socketio_echo.mjs';
+
+let dir, redis, relay, one, two;
+const flags = () => ['--kit', '--recovery', '--redis', redis.url, '--ping-interval', '5000', '--ping-timeout', '5000', '--connect-timeout', '5000'];
+const ready = (echo) => until(async () => (await echo.stats()).adapter.connected, 'the adapter');
+
+before(async () => {
+    dir = fs.mkdtempSync(join(os.tmpdir(), 'sio-recovery-'));
+    redis = await startRedis({ dir: join(dir, 'redis') });
+    relay = redis.client();
+    [one, two] = await Promise.all([Echo.start(...flags()), Echo.start(...flags())]);
+    await Promise.all([ready(one), ready(two)]);
+});
+
+after(async () => {
+    await Promise.all([one.stop(), two.stop()]);
+    await redis.stop();
+    fs.rmSync(dir, { recursive: true, force: true });
+});
+
+const send = (n, room = 'clinic:1', event = 'n') =>
+    relay.xadd('socket.io', '*', 'uid', 'relay', 'nsp', '/', 'type', '3', 'data',
+        JSON.stringify({ packet: { type: 2, data: [event, n] }, opts: { rooms: [room], except: [], flags: {} } }));
+
+// A client that remembers numbers, and whether they came before it was connected again.
+async function listener(echo, options = {}) {
+    const socket = await echo.connect({ transports: ['websocket'], ...options });
+    socket.got = [];
+    socket.on('n', (n) => socket.got.push(n));
+    const first = next(socket, 'n');
+    await send(0);
+    await first;
+    return socket;
+}
+
+// Cuts the transport as a lost network does; the client keeps its session's name and offset.
+async function lose(socket) {
+    const gone = next(socket, 'disconnect');
+    socket.io.engine.close();
+    await gone;
+    await sleep(50); // the server has seen it and saved the session
+}
+
+async function comeBack(socket, echo) {
+    if (echo) socket.io.uri = echo.url;
+    socket.connect();
+    await connected(socket);
+}
+
+const numbers = (n) => Array.from({ length: n }, (_, i) => i);
+
+test('id, rooms and missed events come back, once and in order', async () => {
+    const socket = await listener(one);
+    const { id } = socket;
+    assert.equal(socket.recovered, false);
+    await lose(socket);
+    for (let n = 1; n < 450; n++) await send(n);
+    await send(999, 'clinic:other');
+    await comeBack(socket);
+    assert.equal(socket.recovered, true);
+    assert.equal(socket.id, id);
+    await send(450);
+    await until(() => socket.got.at(-1) === 450, 'the live event');
+    assert.deepEqual(socket.got, numbers(451));
+    socket.disconnect();
+});
+
+test('another server restores the session', async () => {
+    const socket = await listener(one);
+    const { id } = socket;
+    await lose(socket);
+    await send(1);
+    await comeBack(socket, two);
+    assert.equal(socket.recovered, true);
+    assert.equal(socket.id, id);
+    await send(2);
+    await until(() => socket.got.at(-1) === 2, 'the live event');
+    assert.deepEqual(socket.got, [0, 1, 2]);
+    socket.disconnect();
+});
+
+test('a session is restored across a restart of the server', async () => {
+    const other = await Echo.start(...flags());
+    await ready(other);
+    const socket = await listener(other);
+    const { id } = socket;
+    const gone = next(socket, 'disconnect');
+    await other.part.stop();
+    await gone;
+    await send(1);
+    await comeBack(socket, two);
+    assert.equal(socket.recovered, true);
+    assert.equal(socket.id, id);
+    assert.deepEqual(socket.got, [0, 1]);
+    await other.stop();
+});
+
+test('a session is not restored for somebody else, nor twice', async () => {
+    const socket = await listener(one, { auth: { token: 'alice' } });
+    const { id } = socket;
+    await lose(socket);
+    await send(1);
+    socket.auth = { token: 'mallory' };
+    await comeBack(socket);
+    assert.equal(socket.recovered, false);
+    assert.notEqual(socket.id, id);
+    assert.deepEqual(socket.got, [0]);
+    socket.disconnect();
+    const again = await listener(one, { auth: { token: 'alice' } });
+    const { _pid, _lastOffset } = again;
+    await lose(again);
+    await comeBack(again);
+    assert.equal(again.recovered, true);
+    const thief = one.client({ transports: ['websocket'], auth: { token: 'alice' } });
+    thief._pid = _pid;
+    thief._lastOffset = _lastOffset;
+    thief.connect();
+    await connected(thief);
+    assert.notEqual(thief.id, again.id);
+    for (const s of [again, thief]) s.disconnect();
+});
+
+test('forged names and offsets give a new session', async () => {
+    for (const [pid, offset] of [['x'.repeat(20), '1-1'], ['a*b\r\n', '1-1'], [1, 2], ['x'.repeat(5000), '$'], ['p', '+'], ['p', '99999999999999999999-1']]) {
+        const socket = one.client({ transports: ['websocket'] });
+        socket._pid = pid;
+        socket._lastOffset = offset;
+        socket.connect();
+        await connected(socket);
+        assert.equal(socket.recovered, false);
+        socket.disconnect();
+    }
+});
+
+test('losing the transport every moment under load loses, repeats and reorders nothing', async () => {
+    const sockets = await Promise.all(numbers(10).map(() => listener(one)));
+    for (const s of sockets) s.got = [];
+    let sent = 0;
+    let stop = false;
+    const sending = (async () => {
+        while (!stop) {
+            await send(sent++);
+            if (sent % 10 === 0) await sleep(5);
+        }
+    })();
+    let recovered = 0;
+    for (let round = 0; round < 8; round++) {
+        await Promise.all(sockets.map(async (s) => {
+            await lose(s);
+            await comeBack(s, round % 2 ? one : two);
+            recovered += s.recovered ? 1 : 0;
+        }));
+        await sleep(20);
+    }
+    stop = true;
+    await sending;
+    await until(() => sockets.every((s) => s.got.at(-1) === sent - 1), 'the last event');
+    assert.equal(recovered, 80);
+    for (const s of sockets) assert.deepEqual(s.got, numbers(sent));
+    for (const s of sockets) s.disconnect();
+});
+
+test("a server's own broadcasts are restored too", async () => {
+    const socket = await listener(one);
+    const speaker = await one.connect({ transports: ['websocket'] });
+    const news = next(socket, 'news');
+    speaker.emit('bcast', { room: 'clinic:1', ev: 'news', data: 1 });
+    assert.equal((await news)[0], 1);
+    await lose(socket);
+    const missed = next(socket, 'news');
+    speaker.emit('bcast', { room: 'clinic:1', ev: 'news', data: 2 });
+    await next(speaker, 'news');
+    await comeBack(socket);
+    assert.equal((await missed)[0], 2);
+    for (const s of [socket, speaker]) s.disconnect();
+});

@@ -187,6 +187,10 @@ struct http_config {
      * it. Not called where no handler was reached: 404, 413, 408, a full lane, a client that left.
      */
     struct problem *(*after)(struct http_request *rq, struct http_response *rs, struct problem *p);
+    /* On the lane, in place of calling the handler: calls it, or answers in its stead (a request
+     * that was answered before). NULL: the handler is called. */
+    struct problem *(*around)(struct http_request *rq, struct http_response *rs,
+                              http_handler *handler);
     /* Headers on every response, also those the loop makes itself (404, 413 ...). */
     void (*decorate)(struct http_request *rq, struct http_response *rs);
 };

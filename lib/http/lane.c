@@ -50,6 +50,13 @@ static void answer(struct http_exchange *ex, struct problem *p)
     ex->answered = true;
 }
 
+static struct problem *handle(struct http_exchange *ex)
+{
+    const struct http_config *config = &ex->server->config;
+    http_handler *handler = ex->rq.route->handler;
+    return config->around ? config->around(&ex->rq, &ex->rs, handler) : handler(&ex->rq, &ex->rs);
+}
+
 static struct problem *before(struct http_exchange *ex)
 {
     const struct http_config *config = &ex->server->config;
@@ -75,10 +82,10 @@ static void perform(struct http_exchange *ex)
         break;
     case JOB_WHOLE:
         p = before(ex);
-        answer(ex, p ? p : ex->rq.route->handler(&ex->rq, &ex->rs));
+        answer(ex, p ? p : handle(ex));
         break;
     case JOB_HANDLE:
-        answer(ex, ex->rq.route->handler(&ex->rq, &ex->rs));
+        answer(ex, handle(ex));
         break;
     case JOB_STREAM:
         stream(ex);

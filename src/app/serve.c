@@ -8,6 +8,7 @@
 
 #include "app/app.h"
 #include "app/features.h"
+#include "app/idempotency.h"
 #include "app/roles.h"
 #include "app/web.h"
 #include "audit/audit.h"
@@ -94,6 +95,7 @@ static struct problem *http_open(struct serve *s)
         .lane_open = lane_open,
         .lane_close = lane_close,
         .before = web_before,
+        .around = idempotency_around,
         .after = web_after,
         .decorate = web_decorate,
     };

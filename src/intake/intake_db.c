@@ -24,7 +24,9 @@ static const struct pg_stmt insert = {
     " media_type, content_hash, uploaded_by, duplicate_of)"
     " VALUES ($1::uuid, $2::uuid, $3::uuid, $4, $5, $6, $7, $8::uuid,"
     " (SELECT id FROM intake_forms WHERE clinic_id = $2::uuid AND content_hash = $7"
-    " ORDER BY created_at, id LIMIT 1)) RETURNING duplicate_of"};
+    " AND id <> $1::uuid ORDER BY created_at, id LIMIT 1))"
+    " ON CONFLICT (id) DO UPDATE SET room_number = intake_forms.room_number"
+    " WHERE intake_forms.content_hash = excluded.content_hash RETURNING duplicate_of"};
 static const struct pg_stmt step = {
     "form_step", "UPDATE intake_forms SET status = $3, progress = $4::int, error = NULL"
                  " WHERE clinic_id = $1::uuid AND id = $2::uuid"};
@@ -143,6 +145,8 @@ struct problem *form_insert(struct pg_tx *tx, const struct ctx *cx, const struct
                  PG_P_Z(form_key(cx->arena, cx, values->id, "original")),
                  PG_P_TEXT_OR_NULL(values->room_number), PG_P_TEXT(values->media_type),
                  PG_P_Z(values->content_hash), PG_P_UUID_OR_NULL(cx->user_id)));
+    if (pg_rows(r) == 0)
+        return problem_new(cx->arena, PROBLEM_CONFLICT, "this form exists already");
     *ret_duplicate_of = pg_get_uuid(r, 0, 0);
     return NULL;
 }

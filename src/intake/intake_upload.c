@@ -170,7 +170,7 @@ static struct problem *row_add(const struct ctx *cx, struct upload *u, struct uu
 struct problem *intake_upload(struct http_request *rq, struct http_response *rs)
 {
     struct ctx *cx = ctx_of(rq);
-    CLEANUP(upload_end) struct upload u = {.form = {.id = uuid_v7()}};
+    CLEANUP(upload_end) struct upload u = {.form = {.id = ctx_new_id(cx, "intake_forms")}};
     audit_read(rq, "intake_forms", u.form.id);
     TRY(parts_read(rq, cx, &u));
     TRY(content_hash(cx, &u));

@@ -37,7 +37,7 @@ static struct problem *status_event(struct pg_tx *tx, const struct ctx *cx, stru
 struct problem *patient_create(struct pg_tx *tx, const struct ctx *cx,
                                const struct patient_new *values, struct uuid *ret_id)
 {
-    struct uuid id = uuid_is_none(values->id) ? uuid_v7() : values->id;
+    struct uuid id = uuid_is_none(values->id) ? ctx_new_id(cx, "patients") : values->id;
     bool made = false;
     TRY(patient_insert(tx, cx, id, values, &made));
     if (made) {

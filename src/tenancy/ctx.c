@@ -43,6 +43,11 @@ struct problem *tx_begin_relay(struct pg_tx *tx, const struct ctx *cx)
     return pg_tx_begin(tx, cx->db, cx->arena, PG_WRITE, "nexacore_relay", NULL, 0);
 }
 
+struct uuid ctx_new_id(const struct ctx *cx, const char *table)
+{
+    return uuid_is_none(cx->id_seed) ? uuid_v7() : uuid_derived(cx->id_seed, str_of(table));
+}
+
 struct ctx ctx_system(struct app *app, struct arena *arena, struct pg_conn *db, struct uuid clinic,
                       const char *request_id)
 {

@@ -45,7 +45,8 @@ struct ctx {
     int64_t token_expires_us; /* wall; 0 for the system */
     const char *audit_table;  /* what audit_read() noted */
     struct uuid audit_target;
-    bool audit_done; /* the change wrote its own event */
+    bool audit_done;     /* the change wrote its own event */
+    struct uuid id_seed; /* of the Idempotency-Key, or UUID_NONE: see ctx_new_id */
 };
 
 /* One per lane thread and per job slot: what http_request.lane points to. */
@@ -61,6 +62,10 @@ struct problem *tx_begin(struct pg_tx *tx, const struct ctx *cx, enum pg_mode mo
 /* Begins as nexacore_relay, which sees the outbox and bare ids of work of every clinic. Only
  * src/outbox and the periodic ticks use it. */
 struct problem *tx_begin_relay(struct pg_tx *tx, const struct ctx *cx);
+
+/* The id for what this request creates: new, or derived from its Idempotency-Key, so that the same
+ * request repeated makes the same row. At most one row of each table. */
+struct uuid ctx_new_id(const struct ctx *cx, const char *table);
 
 /* A context for work of the system (jobs, webhooks) in one clinic. */
 struct ctx ctx_system(struct app *app, struct arena *arena, struct pg_conn *db, struct uuid clinic,

@@ -60,6 +60,26 @@ static struct problem *key_check(struct http_request *rq, struct str key)
                                "Idempotency-Key must be 1 to 255 visible ASCII characters");
 }
 
+/* The parts of a form, without the boundary, which every client draws anew for each try. */
+static struct problem *parts_digest(struct http_request *rq, struct sha256_stream *digest)
+{
+    struct http_multipart *form;
+    char *chunk = arena_alloc(rq->arena, CHUNK);
+    TRY(http_multipart_open(rq, &form));
+    for (;;) {
+        struct http_part part;
+        bool more = false;
+        TRY(http_multipart_next(form, &part, &more));
+        if (!more)
+            return NULL;
+        sha256_add(digest, part.name);
+        for (size_t n = 1; n > 0;) {
+            TRY(http_multipart_read(form, chunk, CHUNK, &n));
+            sha256_add(digest, (struct str){chunk, n});
+        }
+    }
+}
+
 static struct problem *body_digest(struct http_request *rq, uint8_t ret[SHA256_LEN])
 {
     if (!rq->spool) {
@@ -67,15 +87,8 @@ static struct problem *body_digest(struct http_request *rq, uint8_t ret[SHA256_L
         return NULL;
     }
     CLEANUP(sha256_drop) struct sha256_stream digest;
-    char *chunk = arena_alloc(rq->arena, CHUNK);
     sha256_begin(&digest);
-    for (;;) {
-        size_t n = 0;
-        TRY(http_spool_read(rq->spool, rq->arena, chunk, CHUNK, &n));
-        if (n == 0)
-            break;
-        sha256_add(&digest, (struct str){chunk, n});
-    }
+    TRY(parts_digest(rq, &digest));
     sha256_end(&digest, ret);
     http_spool_rewind(rq->spool);
     return NULL;

@@ -1,0 +1,77 @@
+// Idempotency-Key (SPEC 4): a POST repeated with its key happens once.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { startWorld } from '../lib/world.mjs';
+
+let world;
+before(async () => {
+    world = await startWorld({ workers: 0 });
+});
+after(() => world?.stop());
+
+const patient = { fullName: 'Rosa Idempotente', dateOfBirth: '1971-05-06' };
+const withKey = (key, login = 'admissions') => world.as(login, { 'idempotency-key': key });
+const count = async () => (await world.sql('SELECT count(*)::int AS n FROM patients'))[0].n;
+
+test('the same key and body give the first answer again and no second patient', async () => {
+    const before = await count();
+    const first = await withKey('k-1').post('/api/v1/patients', patient);
+    const second = await withKey('k-1').post('/api/v1/patients', patient);
+    assert.equal(first.status, 201);
+    assert.equal(second.status, 201);
+    assert.deepEqual(second.body, first.body);
+    assert.equal(second.headers.get('location'), first.headers.get('location'));
+    assert.equal(second.headers.get('idempotency-replayed'), 'true');
+    assert.equal(await count(), before + 1);
+});
+
+test('the same key with another body is 422 and changes nothing', async () => {
+    const before = await count();
+    const other = await withKey('k-1').post('/api/v1/patients', { fullName: 'Otra Persona' });
+    assert.equal(other.status, 422);
+    assert.equal(await count(), before);
+});
+
+test('a key belongs to its user', async () => {
+    const mine = await withKey('k-1', 'admin').post('/api/v1/patients', patient);
+    assert.equal(mine.status, 201);
+    assert.equal(mine.headers.get('idempotency-replayed'), null);
+});
+
+test('ten requests at once with one key make one patient', async () => {
+    const before = await count();
+    const answers = await Promise.all(
+        Array.from({ length: 10 }, () => withKey('k-2').post('/api/v1/patients', patient)),
+    );
+    const statuses = answers.map((a) => a.status);
+    assert.ok(statuses.includes(201));
+    assert.ok(statuses.every((s) => s === 201 || s === 409), String(statuses));
+    assert.equal(await count(), before + 1);
+});
+
+test('a request that failed may be tried again under its key', async () => {
+    const bad = await withKey('k-3').post('/api/v1/patients', { fullName: '' });
+    assert.equal(bad.status, 400);
+    const good = await withKey('k-3').post('/api/v1/patients', patient);
+    assert.equal(good.status, 201);
+});
+
+test('a key that is not visible ASCII is 400', async () => {
+    assert.equal((await withKey('a b').post('/api/v1/patients', patient)).status, 400);
+    assert.equal((await withKey('x'.repeat(256)).post('/api/v1/patients', patient)).status, 400);
+});
+
+test('the kept answer is sealed: no name in the table', async () => {
+    const rows = await world.sql("SELECT encode(response_body, 'escape') AS body FROM idempotency_keys");
+    assert.ok(rows.length > 0);
+    for (const { body } of rows) assert.ok(!body?.includes('Idempotente'));
+});
+
+test('an upload repeated with its key is one form', async () => {
+    const bytes = Buffer.from('%PDF-1.4\n%%EOF\n');
+    const first = await withKey('k-4').upload(bytes);
+    const second = await withKey('k-4').upload(bytes);
+    assert.equal(first.status, 202);
+    assert.equal(second.body?.formId, first.body.formId);
+});

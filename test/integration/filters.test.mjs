@@ -1,0 +1,77 @@
+// `nexacore pan` and `nexacore triage` as filters: what is documented for scripts, end to end.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import fs from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { levelOf, recompute } from '../../tools/triage_recompute.mjs';
+
+const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
+const binary = join(resolve(root, process.env.NEXACORE_BUILD ?? 'build-test'), 'nexacore');
+
+before(() => assert.ok(fs.existsSync(binary), `no ${binary}`));
+
+function filter(args, input) {
+    const run = spawnSync(binary, args, { input, encoding: 'utf8', timeout: 60000 });
+    return { status: run.status, out: run.stdout, err: run.stderr };
+}
+const score = patients => {
+    const { status, out } = filter(['triage', 'score', '--explain'],
+        patients.map(p => JSON.stringify(p)).join('\n') + '\n');
+    assert.equal(status, 0);
+    return out.trim().split('\n').map(line => JSON.parse(line));
+};
+
+describe('nexacore pan', () => {
+    test('masks the text of stdin and leaves the rest byte for byte', () => {
+        const { status, out } = filter(['pan'],
+            'Señora, 4111 1111 1111 1111 exp 05/28\nTel 310 555 0142');
+        assert.equal(status, 0);
+        assert.equal(out, 'Señora, ************1111 exp **/**\nTel 310 555 0142');
+    });
+    test('masked text goes through unchanged, also a long one', () => {
+        const text = 'paga 5555555555554444 CVV 123, niega dolor. '.repeat(5000);
+        const once = filter(['pan'], text).out;
+        assert.ok(!once.includes('555555555555'));
+        assert.equal(filter(['pan'], once).out, once);
+    });
+    test('--spans gives one line of JSON for each line, in bytes', () => {
+        const { out } = filter(['pan', '--spans'], 'ñ 4111111111111111\nnothing\n');
+        assert.deepEqual(out.trim().split('\n').map(l => JSON.parse(l).spans), [[[3, 19, 'pan']], []]);
+    });
+});
+
+describe('nexacore triage', () => {
+    test('prints score, level, emergency and review for each patient', () => {
+        const { status, out } = filter(['triage', 'score'], [
+            '{"id":"1","lang":"es","age_months":600,"sex":"M","complaint":"dolor torácico","vitals":{}}',
+            '{"id":"2","lang":"en","age_months":600,"sex":"F","complaint":"sore throat","vitals":{}}',
+        ].join('\n') + '\n');
+        assert.equal(status, 0);
+        assert.deepEqual(out.trim().split('\n'), ['0.66\tURGENT\t1\t0', '0.12\tLOW\t0\t0']);
+    });
+    test('every score follows from its own explanation', () => {
+        const complaints = ['chest pain, sweating', 'fever and cough', 'knee pain', 'no pulse',
+            'denies chest pain', '', 'xyz', 'dizziness, vomiting, headache, back pain'];
+        const vitals = [{}, { rr: 26, spo2: 90, hr: 130, sbp: 85, temp_c: 39.5, acvpu: 'V', pain: 9 },
+            { rr: 16, spo2: 98, hr: 80, sbp: 120, temp_c: 36.6, acvpu: 'A', pain: 0 }];
+        const patients = complaints.flatMap(complaint => vitals.flatMap(v => [2, 40, 900]
+            .map(age_months => ({ id: 'p', lang: 'en', age_months, complaint, vitals: v }))));
+        for (const { triage } of score(patients)) {
+            assert.equal(recompute(triage.reasons), Math.round(triage.score * 100));
+            assert.equal(levelOf(Math.round(triage.score * 100)), triage.level);
+            assert.match(triage.ruleset.sha256, /^[0-9a-f]{64}$/);
+        }
+    });
+    test('says what a sentence claims about a phrase', () => {
+        const { out } = filter(['triage', 'context'],
+            'es\tfiebre\tNiega fiebre y tos\nes\ttos\tTos, sin fiebre\nen\tstroke\tHis father had a stroke\n');
+        assert.deepEqual(out.trim().split('\n'), ['negated', 'affirmed', 'other']);
+    });
+    test('a line that is no JSON is named and fails', () => {
+        const { status, err } = filter(['triage', 'score'], '{"id":"1"}\nno\n');
+        assert.equal(status, 1);
+        assert.match(err, /line 2/);
+    });
+});

@@ -7,6 +7,7 @@
  * programs expect; see --help. */
 #include <argp.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@ enum { IN_FLIGHT_MOST = 256, CLOSE_MS = 10000, HOLD_SWEEP_MS = 200, HOLD_STALLS 
 struct cli {
     const char *host, *port;
     const char *mode, *queue;
-    uint64_t n, m, lock_ms;
+    uint64_t n, m, lock_ms, limit;
     bool keep;
     char url[2048];
     struct bullmq_redis *redis;
@@ -100,6 +101,21 @@ static struct problem *mode_prio(struct cli *cli)
                                                   .priority = (unsigned)cli->n});
 }
 
+/* N adds of the same work: one job, its id N times. */
+static struct problem *mode_dedup(struct cli *cli)
+{
+    struct bullmq_job_opts opts = {.name = "job", .dedup_id = "c-dedup"};
+    for (uint64_t i = 0; i < cli->n; i++)
+        TRY(add_one(cli, &opts));
+    return NULL;
+}
+
+static struct problem *mode_lifo(struct cli *cli)
+{
+    return add_one(cli, &(struct bullmq_job_opts){
+                            .name = "job", .data = "{\"from\":\"C\",\"lifo\":true}", .lifo = true});
+}
+
 static struct problem *mode_sched(struct cli *cli)
 {
     char id[BULLMQ_ID_MAX];
@@ -138,6 +154,43 @@ static struct problem *mode_counts(struct cli *cli)
                (unsigned long long)counts.jobs[s]);
     printf("paused %s\n", counts.paused ? "yes" : "no");
     return NULL;
+}
+
+static struct problem *list_failed(struct cli *cli, struct arena *arena, bool retry)
+{
+    struct bullmq_job_info *jobs = NULL;
+    size_t count = 0;
+    TRY(bullmq_jobs(cli->redis, cli->queue, BULLMQ_FAILED, 0, 1000, arena, &jobs, &count));
+    for (size_t i = 0; i < count; i++) {
+        if (retry)
+            TRY(bullmq_retry(cli->redis, cli->queue, jobs[i].id));
+        printf("%s\t%s\t%u\t%s\t%s\n", jobs[i].id, jobs[i].name, jobs[i].attempts_made,
+               jobs[i].failed_reason, jobs[i].data);
+    }
+    return NULL;
+}
+
+static struct problem *with_failed(struct cli *cli, bool retry)
+{
+    struct arena *arena = arena_new((size_t)256 << 20);
+    struct problem *p = list_failed(cli, arena, retry);
+    arena_free(&arena);
+    return p;
+}
+
+static struct problem *mode_failed(struct cli *cli)
+{
+    return with_failed(cli, false);
+}
+
+static struct problem *mode_retry(struct cli *cli)
+{
+    return with_failed(cli, true);
+}
+
+static struct problem *mode_concurrency(struct cli *cli)
+{
+    return bullmq_limit_concurrency(cli->redis, cli->queue, (unsigned)cli->n);
 }
 
 /* QUEUE is a cron pattern here; its next times after N (Unix seconds), in the zone of $TZ. */
@@ -199,9 +252,19 @@ static struct problem *handle_hold(struct bullmq_job *job)
     struct cli *cli = job->user;
     printf("hold: running %s\n", job->id);
     fflush(stdout);
+    TRY(bullmq_job_progress(job, "{\"half\":true}"));
+    TRY(bullmq_job_log(job, "holding", 5));
     poll(NULL, 0, (int)cli->n);
     buf_add_z(&job->result, "{\"by\":\"C\"}");
     return NULL;
+}
+
+static struct bullmq_worker *running; /* for the signal handler */
+
+static void on_stop(int signal_number)
+{
+    (void)signal_number;
+    bullmq_worker_stop(running);
 }
 
 static struct problem *run_worker(struct cli *cli, bullmq_handler *handler, unsigned concurrency,
@@ -216,6 +279,8 @@ static struct problem *run_worker(struct cli *cli, bullmq_handler *handler, unsi
         .user = cli,
         .max_jobs = jobs,
         .lock_ms = (unsigned)cli->lock_ms,
+        .limit_max = (unsigned)cli->limit,
+        .limit_ms = 1000,
         .max_stalled = HOLD_STALLS,
         .stalled_interval_ms = HOLD_SWEEP_MS,
         .skip_stalled = handler != handle_hold, /* mode stalled is for that */
@@ -224,6 +289,9 @@ static struct problem *run_worker(struct cli *cli, bullmq_handler *handler, unsi
     };
     struct bullmq_worker *worker = NULL;
     TRY(bullmq_worker_new(&opts, &worker));
+    running = worker;
+    signal(SIGTERM, on_stop); /* the running jobs finish, no others begin */
+    signal(SIGINT, on_stop);
     struct timing start = timing_now();
     struct problem *p = bullmq_worker_run(worker);
     struct bullmq_worker_stats stats;
@@ -234,6 +302,8 @@ static struct problem *run_worker(struct cli *cli, bullmq_handler *handler, unsi
            cli->mode, (unsigned long long)stats.completed, (unsigned long long)stats.failed,
            (unsigned long long)stats.retried, (unsigned long long)stats.lost,
            (unsigned long long)stats.trips);
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
     bullmq_worker_close(&worker, CLOSE_MS);
     return p;
 }
@@ -272,17 +342,33 @@ static const struct {
     const char *name;
     struct problem *(*run)(struct cli *cli);
 } modes[] = {
-    {"add", mode_add},       {"delayed", mode_delayed},     {"prio", mode_prio},
-    {"lock", mode_lock},     {"fail", mode_fail},           {"stalled", mode_stalled},
-    {"pause", mode_pause},   {"resume", mode_resume},       {"sched", mode_sched},
-    {"work", mode_work},     {"schedwork", mode_schedwork}, {"hold", mode_hold},
-    {"counts", mode_counts}, {"check", mode_check},         {"next", mode_next},
+    {"add", mode_add},
+    {"delayed", mode_delayed},
+    {"prio", mode_prio},
+    {"lock", mode_lock},
+    {"fail", mode_fail},
+    {"stalled", mode_stalled},
+    {"pause", mode_pause},
+    {"resume", mode_resume},
+    {"sched", mode_sched},
+    {"work", mode_work},
+    {"schedwork", mode_schedwork},
+    {"hold", mode_hold},
+    {"counts", mode_counts},
+    {"check", mode_check},
+    {"next", mode_next},
+    {"dedup", mode_dedup},
+    {"lifo", mode_lifo},
+    {"failed", mode_failed},
+    {"retry", mode_retry},
+    {"concurrency", mode_concurrency},
 };
 
 static const struct argp_option options[] = {
     {"port", 'p', "PORT", 0, "Redis port (6379)", 0},
     {"host", 'h', "HOST", 0, "Redis host (127.0.0.1)", 0},
     {"lock", 'l', "MS", 0, "workers: how long a lock lasts (30000)", 0},
+    {"limit", 'r', "N", 0, "workers: at most N jobs a second", 0},
     {"notice", 'n', NULL, 0, "print the licence of the embedded scripts", 0},
     {0},
 };
@@ -300,6 +386,9 @@ static const char doc[] =
     "  hold QUEUE N M          complete M jobs (0: for ever), each after N ms\n"
     "  stalled QUEUE N         one sweep for stalled jobs, interval N ms\n"
     "  pause QUEUE, resume QUEUE, counts QUEUE, check QUEUE\n"
+    "  failed QUEUE            lists failed jobs; retry QUEUE puts them all back\n"
+    "  concurrency QUEUE N     at most N at once over all workers; 0: no limit\n"
+    "  dedup QUEUE N           N adds with one deduplication id; lifo QUEUE: one job\n"
     "  sched QUEUE N           scheduler c-sched: a job tick every N ms\n"
     "  schedwork QUEUE N       run N jobs of a scheduler's queue\n"
     "  next PATTERN N [M]      M times of a cron pattern after Unix second N, in the zone $TZ\n";
@@ -322,6 +411,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'l':
         parse_number(state, arg, &cli->lock_ms);
+        return 0;
+    case 'r':
+        parse_number(state, arg, &cli->limit);
         return 0;
     case 'n':
         fputs(bullmq_scripts_notice, stdout);

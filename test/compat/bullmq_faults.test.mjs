@@ -42,6 +42,25 @@ test('kill -9 of a C worker: a stock Worker recovers its job', async () => {
     assert.equal(again.stalledCounter, 1);
 });
 
+test('SIGTERM lets the running job finish and begins no other', async () => {
+    const name = world.newName();
+    const queue = world.queue(name);
+    await queue.addBulk([1, 2].map((i) => ({ name: 'job', data: { i } })));
+    const worker = world.cli('hold', name, 500, 0);
+    await until('the job runs', () => worker.output.includes('hold: running 1'));
+    worker.kill('SIGTERM');
+    assert.equal((await worker.ended).code, 0);
+    assert.match(worker.output, /1 completed, 0 failed, 0 retried, 0 lost/);
+    const counts = await queue.getJobCounts();
+    assert.deepEqual([counts.completed, counts.waiting, counts.active], [1, 1, 0]);
+    const idle = world.cli('hold', world.newName(), 1, 0);
+    await sleep(300);
+    idle.kill('SIGTERM');
+    const start = Date.now();
+    assert.equal((await idle.ended).code, 0);
+    assert.ok(Date.now() - start < 1000, 'an idle worker stops at once');
+});
+
 test('twenty kill -9 at random moments: every job is completed, and completed once', async () => {
     const name = world.newName();
     const queue = world.queue(name);

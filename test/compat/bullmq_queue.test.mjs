@@ -135,6 +135,71 @@ test('a failing job is retried with exponential backoff, then failed with reason
     assert.equal(await failed.getState(), 'completed');
 });
 
+test('failed jobs are listed and put back from C', async () => {
+    const name = world.newName();
+    const queue = world.queue(name);
+    const job = await queue.add('doomed', { formId: 'x' }, { attempts: 5 });
+    world.worker(name, async () => Promise.reject(Object.assign(new Error('no'), { name: 'UnrecoverableError' })));
+    await until('the job fails', () => job.isFailed());
+    await world.letGo();
+    assert.equal(await world.cliDone('failed', name), `${job.id}\tdoomed\t1\tno\t{"formId":"x"}\n`);
+    await world.cliDone('retry', name);
+    const again = world.queue(name);
+    assert.deepEqual([await again.getFailedCount(), await again.getWaitingCount()], [0, 1]);
+    assert.equal(await world.cliDone('failed', name), '');
+});
+
+test('progress and logs of a C handler are seen by Node', async () => {
+    const name = world.newName();
+    const queue = world.queue(name);
+    const events = await world.events(name);
+    const progress = [];
+    events.on('progress', ({ data }) => progress.push(data));
+    const job = await queue.add('hello', {});
+    await world.cliDone('hold', name, 1, 1);
+    assert.deepEqual(await queue.getJobLogs(job.id), { logs: ['holding'], count: 1 });
+    assert.deepEqual((await queue.getJob(job.id)).progress, { half: true });
+    await until('the progress event', () => progress.length === 1);
+    assert.deepEqual(progress, [{ half: true }]);
+});
+
+test('deduplicated adds make one job, a LIFO job is next', async () => {
+    const name = world.newName();
+    const queue = world.queue(name);
+    await world.cliDone('add', name, 2, 1);
+    assert.equal(await world.cliDone('dedup', name, 3), 'dedup: job 3\n'.repeat(3));
+    await world.cliDone('lifo', name);
+    const order = (await queue.getJobs('waiting', 0, -1, true)).map((job) => job.data.lifo ?? job.id);
+    assert.deepEqual(order, [true, '1', '2', '3']);
+});
+
+test('a rate limit holds: ten jobs at four a second take two seconds', async () => {
+    const name = world.newName();
+    await world.cliDone('add', name, 10, 10);
+    const start = Date.now();
+    const output = await world.cliDone('--limit', 4, 'work', name, 10, 3);
+    assert.match(output, /10 completed, 0 failed/);
+    const ms = Date.now() - start;
+    assert.ok(ms >= 1900 && ms < 6000, `${ms} ms`);
+});
+
+test('a global concurrency of one holds for a C worker with eight slots', async () => {
+    const name = world.newName();
+    const queue = world.queue(name);
+    await world.cliDone('concurrency', name, 1);
+    assert.equal(await queue.getGlobalConcurrency(), 1);
+    await world.cliDone('add', name, 30, 30);
+    const events = await world.events(name);
+    let active = 0;
+    let most = 0;
+    events.on('active', () => (most = Math.max(most, ++active)));
+    events.on('completed', () => active--);
+    const output = await world.cliDone('work', name, 30, 8, 'keep');
+    assert.match(output, /30 completed/);
+    await until('all events are seen', () => active === 0 && most > 0);
+    assert.equal(most, 1);
+});
+
 test("a job's own removeOnComplete wins over the worker's", async () => {
     const name = world.newName();
     const queue = world.queue(name);

@@ -61,7 +61,8 @@ static bool label_match(struct arena *arena, const struct page *page, const stru
                         struct line line, int at, struct label *ret)
 {
     char *joined = arena_alloc(arena, 200);
-    size_t n = 0, best_n = 0;
+    size_t n = 0;
+    int best = 0;
     int end = line.first + line.count;
     for (int last = at; last < end && last < at + LABEL_WORDS_MAX; last++) {
         const struct word *w = word_at(page, lines, last);
@@ -76,10 +77,9 @@ static bool label_match(struct arena *arena, const struct page *page, const stru
             struct str pattern = str_of(label_patterns[i].folded);
             int allowed = edits_allowed(pattern.n);
             int distance = text_distance((struct str){joined, n}, pattern, allowed);
-            bool better = pattern.n > best_n || (pattern.n == best_n && distance < ret->distance);
-            if (distance > allowed || n == 0 || !better)
+            if (distance > allowed || n == 0 || (int)pattern.n - 3 * distance <= best)
                 continue;
-            best_n = pattern.n;
+            best = (int)pattern.n - 3 * distance;
             *ret = (struct label){.means = label_patterns[i].means,
                                   .first = at,
                                   .last = last,
@@ -88,7 +88,7 @@ static bool label_match(struct arena *arena, const struct page *page, const stru
                                   .distance = distance};
         }
     }
-    return best_n > 0;
+    return best > 0;
 }
 
 /* "(MM/DD/YYYY)", "#", "No." after a label belong to it. */
@@ -139,6 +139,28 @@ static bool colon_follows(const struct page *page, const struct lines *lines, st
         return false;
     const struct word *next = word_at(page, lines, label->last + 1);
     return is_suffix(next) && ends_with_colon(next);
+}
+
+/* A symptom named inside a sentence, or straight under the complaint's heading, is the patient's
+ * own words and no label of a box. */
+static bool is_sentence(const struct page *page, const struct lines *lines, struct line line,
+                        const struct label *found, const struct label *labels, int count)
+{
+    const struct word *first = word_at(page, lines, found->first);
+    const struct word *last = word_at(page, lines, found->last);
+    bool boxed =
+        found->first > line.first && word_at(page, lines, found->first - 1)->owner == WORD_BOX;
+    if (boxed)
+        return false;
+    if (found->last + 1 < line.first + line.count) {
+        const struct word *next = word_at(page, lines, found->last + 1);
+        int gap = next->r.x - (last->r.x + last->r.w);
+        if (next->owner == 0 && next->folded.n > 1 && gap < page->em * 9 / 10)
+            return true;
+    }
+    const struct label *above = count > 0 ? &labels[count - 1] : NULL;
+    return above != NULL && above->means == FIELD_CHIEF_COMPLAINT &&
+           first->r.y - (above->r.y + above->r.h) < page->em * 3;
 }
 
 static bool stands_alone(const struct page *page, const struct lines *lines, struct line line,
@@ -208,6 +230,9 @@ int labels_find(struct arena *arena, struct page *page, const struct lines *line
             if (start == START_NO || !label_match(arena, page, lines, line, at, &found))
                 continue;
             if (start == START_COLON && !colon_follows(page, lines, line, &found))
+                continue;
+            if (found.means >= LABEL_SYMPTOM && found.means < LABEL_STOP &&
+                is_sentence(page, lines, line, &found, labels, count))
                 continue;
             found.line = l;
             label_finish(page, lines, line, &found, count);

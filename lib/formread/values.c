@@ -408,7 +408,7 @@ static int value_keep(struct value *values, int count, struct value v)
     for (int i = 0; i < count; i++) {
         if (values[i].field != v.field)
             continue;
-        bool better = v.fit * (0.2 + v.conf) > values[i].fit * (0.2 + values[i].conf) ||
+        bool better = v.fit * (0.2 + v.conf) > values[i].fit * (0.35 + values[i].conf) ||
                       (values[i].r.w <= 0 && v.r.w > 0);
         if (better)
             values[i] = v;

@@ -1,0 +1,251 @@
+// `nexacore read` on real forms and on files that are none: the jailed reader, the checks of its
+// answer and the line that is printed.
+//
+// Rule: what is expected of a form comes from test/data/forms/manifest.jsonl, never from a run.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const root = resolve(import.meta.dirname, '../..');
+const build = resolve(root, process.env.NEXACORE_BUILD ?? 'build-test');
+const forms = join(root, 'test/data/forms');
+const truth = new Map(
+    readFileSync(join(forms, 'manifest.jsonl'), 'utf8').trim().split('\n').map((l) => JSON.parse(l)).map((g) => [g.id, g]),
+);
+const path = (id) => join(forms, truth.get(id).file);
+
+let dir;
+before(() => (dir = mkdtempSync(join(tmpdir(), 'nexacore-read-'))));
+after(() => rmSync(dir, { recursive: true, force: true }));
+
+function start(...args) {
+    const child = spawn(join(build, 'nexacore'), ['read', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let out = '';
+    let err = '';
+    child.stdout.on('data', (d) => (out += d));
+    child.stderr.on('data', (d) => (err += d));
+    const done = new Promise((ok) =>
+        child.on('close', (status) =>
+            ok({ status, err, lines: out.split('\n').filter(Boolean).map((l) => JSON.parse(l)) })));
+    return { child, done };
+}
+const read = (...args) => start(...args).done;
+
+function save(name, bytes) {
+    const file = join(dir, name);
+    writeFileSync(file, bytes);
+    return file;
+}
+
+const folded = (s) => String(s ?? '').normalize('NFC').toUpperCase().replace(/[^\p{L}\p{N}]+/gu, ' ').trim();
+const digits = (s) => String(s ?? '').replace(/\D/g, '');
+
+// Every field, vital sign and checked symptom of the form is what the manifest says.
+function assertReads(line, id) {
+    const want = truth.get(id);
+    const value = (key) => line.fields[key]?.value;
+    assert.equal(line.pages, want.pages);
+    assert.equal(line.language, want.language);
+    assert.equal(folded(value('fullName')), folded(want.fields.full_name));
+    assert.equal(value('dateOfBirth'), want.fields.date_of_birth);
+    assert.equal(digits(value('phone')).slice(-10), want.fields.phone);
+    assert.equal(folded(value('insuranceId')).replaceAll(' ', ''), folded(want.fields.insurance_id).replaceAll(' ', ''));
+    assert.deepEqual(line.nationalId, { value: want.fields.national_id, type: want.fields.national_id_type });
+    assert.equal(folded(value('chiefComplaint')), folded(want.fields.chief_complaint));
+    assert.equal(line.isEmergency, want.is_emergency);
+    assert.deepEqual(
+        line.symptoms.filter((s) => s.checked).map((s) => s.concept).sort(),
+        want.symptoms.toSorted(),
+    );
+    if (!want.vitals) return;
+    assert.equal(value('systolicBp'), want.vitals.bp_sys);
+    assert.equal(value('diastolicBp'), want.vitals.bp_dia);
+    assert.equal(value('heartRate'), want.vitals.hr);
+    assert.equal(value('respiratoryRate'), want.vitals.rr);
+    assert.equal(value('spo2'), want.vitals.spo2);
+    assert.ok(Math.abs(value('temperatureC') - want.vitals.temp_c) < 0.11);
+    assert.equal(value('consciousness'), want.vitals.consciousness);
+}
+
+for (const [id, what] of [
+    ['p002', 'a form lying on its side'],
+    ['p005', 'values above their labels, circled symptoms'],
+    ['p011', 'a table in Spanish with YES and NO columns'],
+    ['p016', 'a fax of two pages with [X] boxes'],
+    ['p019', 'a scan with a card number'],
+])
+    test(`${what} is read whole (${id})`, async () => {
+        const { status, lines } = await read(path(id));
+        assert.equal(status, 0);
+        assertReads(lines[0], id);
+    });
+
+test('no card number leaves in text or fields, and its place is to be blacked out', async () => {
+    const { lines } = await read(path('p011'), path('p019'));
+    for (const [i, id] of ['p011', 'p019'].entries()) {
+        assert.equal(lines[i].panDetected, true);
+        assert.ok(lines[i].redactions.some((r) => r.kind === 'pan' && r.w > 0.05));
+        for (const { pan } of truth.get(id).pans)
+            assert.ok(!digits(JSON.stringify([lines[i].text, lines[i].fields])).includes(pan));
+    }
+});
+
+test('the redacted page shows no card number and no metadata', async () => {
+    const out = join(dir, 'redacted.png');
+    const { status } = await read('--redacted', out, path('p011'));
+    assert.equal(status, 0);
+    const png = readFileSync(out);
+    assert.equal(png.subarray(1, 4).toString(), 'PNG');
+    for (const chunk of ['tEXt', 'zTXt', 'iTXt', 'eXIf']) assert.equal(png.indexOf(chunk), -1);
+    const again = (await read(out)).lines[0];
+    assert.equal(folded(again.fields.fullName.value), folded(truth.get('p011').fields.full_name));
+    assert.ok(!again.text.includes(truth.get('p011').pans[0].pan.slice(-4)));
+    assert.ok(!again.text.includes('*'.repeat(12)));
+});
+
+// ---- files that are no forms -------------------------------------------------------------------
+
+// A TIFF of `pages` small white pages.
+function tiff(pages) {
+    const size = 2 + 8 * 12 + 4;
+    const data = 8 + pages * size;
+    const out = Buffer.alloc(data + 128 * 16, 0xff);
+    out.write('II*\0', 0, 'latin1');
+    out.writeUInt32LE(8, 4);
+    for (let i = 0; i < pages; i++) {
+        let at = 8 + i * size;
+        at = out.writeUInt16LE(8, at);
+        for (const [tag, type, value] of [
+            [256, 3, 128], [257, 3, 128], [258, 3, 1], [259, 3, 1], [262, 3, 1], [273, 4, data], [278, 3, 128], [279, 4, 2048],
+        ]) {
+            at = out.writeUInt16LE(tag, at);
+            at = out.writeUInt16LE(type, at);
+            at = out.writeUInt32LE(1, at);
+            at = out.writeUInt32LE(value, at);
+        }
+        out.writeUInt32LE(i + 1 < pages ? 8 + (i + 1) * size : 0, at);
+    }
+    return out;
+}
+
+function rc4(key, data) {
+    const s = Array.from({ length: 256 }, (_, i) => i);
+    for (let i = 0, j = 0; i < 256; i++) {
+        j = (j + s[i] + key[i % key.length]) & 255;
+        [s[i], s[j]] = [s[j], s[i]];
+    }
+    let [i, j] = [0, 0];
+    return Buffer.from(data.map((b) => {
+        i = (i + 1) & 255;
+        j = (j + s[i]) & 255;
+        [s[i], s[j]] = [s[j], s[i]];
+        return b ^ s[(s[i] + s[j]) & 255];
+    }));
+}
+
+// A PDF that needs the password "secret" (ISO 32000-1, 7.6.3: standard handler, revision 2).
+function lockedPdf() {
+    const pad = Buffer.from('28BF4E5E4E758A4164004E56FFFA01082E2E00B6D0683E802F0CA9FE6453697A', 'hex');
+    const padded = (s) => Buffer.concat([Buffer.from(s), pad]).subarray(0, 32);
+    const md5 = (...parts) => createHash('md5').update(Buffer.concat(parts)).digest().subarray(0, 5);
+    const id = Buffer.alloc(16, 7);
+    const permissions = Buffer.alloc(4);
+    permissions.writeInt32LE(-4);
+    const owner = rc4(md5(padded('owner')), padded('secret'));
+    const user = rc4(md5(padded('secret'), owner, permissions, id), pad);
+    const objects = [
+        '<</Type/Catalog/Pages 2 0 R>>',
+        '<</Type/Pages/Kids[3 0 R]/Count 1>>',
+        '<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]>>',
+        `<</Filter/Standard/V 1/R 2/P -4/O<${owner.toString('hex')}>/U<${user.toString('hex')}>>>`,
+    ];
+    let pdf = '%PDF-1.4\n';
+    const offsets = objects.map((o, i) => {
+        const at = pdf.length;
+        pdf += `${i + 1} 0 obj${o}endobj\n`;
+        return at;
+    });
+    const xref = pdf.length;
+    pdf += `xref\n0 5\n0000000000 65535 f \n${offsets.map((o) => `${String(o).padStart(10, '0')} 00000 n \n`).join('')}`;
+    const hex = id.toString('hex');
+    return `${pdf}trailer<</Root 1 0 R/Size 5/Encrypt 4 0 R/ID[<${hex}><${hex}>]>>\nstartxref\n${xref}\n%%EOF`;
+}
+
+function png(patch) {
+    const bytes = Buffer.from(readFileSync(path('p005')));
+    patch(bytes);
+    return bytes;
+}
+const cut = (id, n) => readFileSync(path(id)).subarray(0, n);
+
+for (const [what, code, name, bytes] of [
+    ['nothing', 'empty', 'a.png', () => Buffer.alloc(0)],
+    ['text with a picture\'s name', 'unsupported-type', 'b.png', () => 'Name: Ana\n'],
+    ['a PNG cut off', 'damaged', 'c.png', () => cut('p005', 90_000)],
+    ['a PNG with wrong bytes inside', 'damaged', 'd.png', () => png((b) => b.fill(0, 60_000, 61_000))],
+    ['a JPEG cut off', 'damaged', 'e.jpg', () => cut('p011', 60_000)],
+    ['a TIFF cut off', 'damaged', 'f.tif', () => cut('p003', 3_000)],
+    ['a PDF that is none', 'damaged', 'g.pdf', () => '%PDF-1.7\nnothing of the kind'],
+    ['a PDF with a password', 'password-protected', 'h.pdf', lockedPdf],
+    ['a PNG of 3.6 gigapixels', 'too-many-pixels', 'i.png', () => png((b) => {
+        b.writeUInt32BE(60_000, 16);
+        b.writeUInt32BE(60_000, 20);
+    })],
+    ['a TIFF of eleven pages', 'too-many-pages', 'j.tif', () => tiff(11)],
+    ['a file of more than 20 MB', 'too-large', 'k.png', () => Buffer.concat([readFileSync(path('p005')), Buffer.alloc(20 << 20)])],
+])
+    test(`${what} is refused: ${code}`, async () => {
+        const { status, lines } = await read(save(name, bytes()));
+        assert.equal(status, 1);
+        assert.equal(lines[0].error.code, code);
+        assert.match(lines[0].error.detail, /^[A-Z].{20,}\.$/);
+    });
+
+test('ten pages and a wrong extension are fine', async () => {
+    const { status, lines } = await read(save('ten.jpg', tiff(10)), save('form.pdf', readFileSync(path('p005'))));
+    assert.equal(status, 0);
+    assert.equal(lines[0].pages, 10);
+    assert.equal(lines[0].requiresReview, true);
+    assertReads(lines[1], 'p005');
+});
+
+// ---- the jail ----------------------------------------------------------------------------------
+
+async function jailedChild(parent) {
+    for (let i = 0; i < 600; i++) {
+        await sleep(25);
+        const [pid] = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ');
+        if (pid && /^Seccomp:\t2$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) return Number(pid);
+    }
+    throw new Error('no jailed reader appeared');
+}
+
+test('the reader works without privileges, files or core dumps', async () => {
+    const { child, done } = start(path('p011'));
+    const pid = await jailedChild(child.pid);
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    assert.match(status, /^NoNewPrivs:\t1$/m);
+    const fds = readdirSync(`/proc/${pid}/fd`).map(Number);
+    assert.ok(fds.every((fd) => fd <= 2), `open: ${fds}`);
+    const limits = readFileSync(`/proc/${pid}/limits`, 'utf8');
+    assert.match(limits, /Max core file size +0 +0 /);
+    assert.match(limits, /Max file size +0 +0 /);
+    const { lines } = await done;
+    assertReads(lines[0], 'p011');
+});
+
+test('a reader killed in the middle is a clear error, and the next form is read', async () => {
+    const { child, done } = start(path('p011'), path('p005'));
+    const pid = await jailedChild(child.pid);
+    await sleep(100);
+    process.kill(pid, 'SIGKILL');
+    const { status, lines } = await done;
+    assert.equal(status, 1);
+    assert.equal(lines[0].error.code, 'reader-crashed');
+    assertReads(lines[1], 'p005');
+});

@@ -142,7 +142,7 @@ static struct problem *page_show(struct http_request *rq, struct http_response *
     struct ctx *cx = ctx_of(rq);
     struct uuid id;
     struct form f;
-    int page;
+    int page = 0;
     TRY(http_path_uuid(rq, "id", &id));
     audit_read(rq, "intake_forms", id);
     TRY(page_number(rq, &page));

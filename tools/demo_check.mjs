@@ -119,12 +119,15 @@ async function acknowledge(world, people, found) {
         assert.equal((await world.as('admin-b').get(`/api/v1/patients/${found.patientId}`)).status, 404);
     });
     await claim('the audit trail names who did what', async () => {
-        const wanted = ['FORM_UPLOADED', 'ALERT_CREATED', 'ALERT_ACKNOWLEDGED', 'READ_PATIENT', 'READ_ALERT'];
-        await waitFor('audit rows', async () => {
+        const missing = new Set(['FORM_UPLOADED', 'ALERT_CREATED', 'ALERT_ACKNOWLEDGED', 'READ_PATIENT', 'READ_ALERT']);
+        const look = async () => {
             const { body } = await world.as('admin').get('/api/v1/audit-logs?limit=200');
-            const seen = new Set(body.items.map((i) => i.action));
-            return wanted.every((a) => seen.has(a));
-        }, 45);
+            for (const { action } of body.items) missing.delete(action);
+            return missing.size === 0;
+        };
+        await waitFor('audit rows', look, 45).catch((e) => {
+            throw new Error(`${e.message}: ${[...missing].join(', ')}`);
+        });
     });
 }
 

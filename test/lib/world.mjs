@@ -126,6 +126,8 @@ export class World {
 // Options: workers (1), env (settings that differ), dir, build, seed (true), onStep.
 export async function startWorld({ dir, seed: seeded = true, ...options } = {}) {
     const home = resolve(dir ?? fs.mkdtempSync(join(os.tmpdir(), 'nexacore-')));
+    removeDir(home); // a world starts empty
+    fs.mkdirSync(home, { recursive: true });
     fs.chmodSync(home, 0o711);
     const build = options.build ?? resolve(root, process.env.NEXACORE_BUILD ?? 'build-test');
     const hooks = seeded ? { seed, seedApi } : {};

@@ -92,11 +92,10 @@ static struct problem *add_phrases(struct loader *l, struct pattern_set *set, st
     return NULL;
 }
 
-/* id group level points persist age_months sex ref en es */
-static struct problem *read_concept(struct loader *l, struct str *c)
+/* id group level points persist age_months sex ref en es, without the phrases. */
+static struct problem *read_columns(struct loader *l, const struct str *c, struct concept *k)
 {
-    struct triage_rules *rules = l->rules;
-    struct concept *k = &rules->concepts[rules->concept_count];
+    struct arena *arena = l->rules->arena;
     uint64_t points = 0;
     int level = index_of(c[2], level_names, ARRAY_LEN(level_names));
     int persist = index_of(c[4], persist_names, ARRAY_LEN(persist_names));
@@ -114,9 +113,9 @@ static struct problem *read_concept(struct loader *l, struct str *c)
         return refuse(l, "sex is M, F or *");
     if (c[8].n == 0 && c[9].n == 0)
         return refuse(l, "a concept needs a phrase");
-    k->id = arena_cstr(rules->arena, c[0]);
-    k->group = arena_cstr(rules->arena, c[1]);
-    k->source = arena_cstr(rules->arena, c[7]);
+    k->id = arena_cstr(arena, c[0]);
+    k->group = arena_cstr(arena, c[1]);
+    k->source = arena_cstr(arena, c[7]);
     k->level = (enum triage_level)level;
     k->points = (int)points;
     k->persist = (enum persist)persist;
@@ -124,13 +123,54 @@ static struct problem *read_concept(struct loader *l, struct str *c)
     k->modifier = str_eq(c[1], STR("modifier"));
     if (k->level == TRIAGE_CRITICAL && k->points < TRIAGE_CRITICAL_AT)
         return refuse(l, "a CRITICAL concept has at least 85 points");
-    for (size_t i = 0; i < rules->concept_count; i++) {
-        if (strcmp(rules->concepts[i].id, k->id) == 0)
-            return refuse(l, "this id stands on an earlier line too");
-    }
-    uint16_t owner = (uint16_t)rules->concept_count++;
-    TRY(add_phrases(l, &rules->lexicon, c[8], owner, LANG_EN, 0, 3));
-    return add_phrases(l, &rules->lexicon, c[9], owner, LANG_ES, 0, 3);
+    return NULL;
+}
+
+static struct problem *add_concept_phrases(struct loader *l, const struct str *c, size_t concept)
+{
+    struct pattern_set *set = &l->rules->lexicon;
+    TRY(add_phrases(l, set, c[8], (uint16_t) concept, LANG_EN, 0, 3));
+    return add_phrases(l, set, c[9], (uint16_t) concept, LANG_ES, 0, 3);
+}
+
+/* Index of the concept with this id, or concept_count. */
+static size_t concept_index(const struct triage_rules *rules, const char *id)
+{
+    size_t i = 0;
+    while (i < rules->concept_count && strcmp(rules->concepts[i].id, id) != 0)
+        i++;
+    return i;
+}
+
+static struct problem *read_concept(struct loader *l, struct str *c)
+{
+    struct triage_rules *rules = l->rules;
+    struct concept k = {0};
+    TRY(read_columns(l, c, &k));
+    if (concept_index(rules, k.id) < rules->concept_count)
+        return refuse(l, "this id stands on an earlier line too");
+    rules->concepts[rules->concept_count] = k;
+    return add_concept_phrases(l, c, rules->concept_count++);
+}
+
+/* A line of a clinic's overlay: a new concept, or one that is raised. */
+static struct problem *read_overlay(struct loader *l, struct str *c)
+{
+    struct triage_rules *rules = l->rules;
+    struct concept k = {0};
+    TRY(read_columns(l, c, &k));
+    size_t at = concept_index(rules, k.id);
+    if (at == rules->concept_count)
+        return read_concept(l, c);
+    struct concept *old = &rules->concepts[at];
+    if (k.level < old->level || k.points < old->points)
+        return refuse(l, "an overlay may raise a concept, not lower it");
+    bool gates = k.age_from > old->age_from || k.age_to < old->age_to || k.persist < old->persist ||
+                 (k.sex != 0 && k.sex != old->sex);
+    if (gates || strcmp(k.group, old->group) != 0)
+        return refuse(l, "an overlay may not narrow a concept or move it to another group");
+    *old = k;
+    return add_concept_phrases(l, c, at);
 }
 
 /* lang kind phrases */
@@ -187,14 +227,19 @@ static struct problem *read_file(struct loader *l, struct str text, size_t colum
     return headed ? NULL : refuse(l, "the file has no heading line");
 }
 
-static void rules_hash(struct triage_rules *rules, struct str lexicon, struct str triggers)
+static void rules_hash(struct triage_rules *rules, struct str lexicon, struct str triggers,
+                       struct str overlay)
 {
-    CLEANUP(buf_free) struct buf both = BUF_MAX(lexicon.n + triggers.n + 16);
-    buf_add_str(&both, lexicon);
-    buf_add_c(&both, '\0');
-    buf_add_str(&both, triggers);
+    CLEANUP(buf_free) struct buf all = BUF_MAX(lexicon.n + triggers.n + overlay.n + 16);
+    buf_add_str(&all, lexicon);
+    buf_add_c(&all, '\0');
+    buf_add_str(&all, triggers);
+    if (overlay.n > 0) {
+        buf_add_c(&all, '\0');
+        buf_add_str(&all, overlay);
+    }
     uint8_t digest[SHA256_LEN];
-    sha256(buf_str(&both), digest);
+    sha256(buf_str(&all), digest);
     static const char hex[] = "0123456789abcdef";
     for (size_t i = 0; i < SHA256_LEN; i++) {
         rules->sha256[2 * i] = hex[digest[i] >> 4];
@@ -202,8 +247,8 @@ static void rules_hash(struct triage_rules *rules, struct str lexicon, struct st
     }
 }
 
-struct problem *triage_rules_load(struct str lexicon, struct str triggers,
-                                  struct triage_rules **ret)
+struct problem *triage_rules_load_overlaid(struct str lexicon, struct str triggers,
+                                           struct str overlay, struct triage_rules **ret)
 {
     struct arena *arena = arena_new(RULES_BYTES);
     CLEANUP(triage_rules_free) struct triage_rules *rules = arena_make(arena, struct triage_rules);
@@ -211,16 +256,24 @@ struct problem *triage_rules_load(struct str lexicon, struct str triggers,
     rules->symbols = symbols_new(arena);
     rules->concepts = arena_array(arena, CONCEPTS_MAX + 1, sizeof(*rules->concepts));
     rules->version = "unversioned";
-    struct loader words = {rules, "lexicon", 0};
+    struct loader words = {rules, "lexicon", 0}, more = {rules, "overlay", 0};
     TRY(read_file(&words, lexicon, 10, read_concept));
+    if (overlay.n > 0)
+        TRY(read_file(&more, overlay, 10, read_overlay));
     symbols_add_typos(rules->symbols); /* triggers are never guessed */
     struct loader kinds = {rules, "triggers", 0};
     TRY(read_file(&kinds, triggers, 3, read_trigger));
     pattern_set_index(arena, &rules->lexicon, symbols_count(rules->symbols));
     pattern_set_index(arena, &rules->triggers, symbols_count(rules->symbols));
-    rules_hash(rules, lexicon, triggers);
+    rules_hash(rules, lexicon, triggers, overlay);
     *ret = TAKE(rules);
     return NULL;
+}
+
+struct problem *triage_rules_load(struct str lexicon, struct str triggers,
+                                  struct triage_rules **ret)
+{
+    return triage_rules_load_overlaid(lexicon, triggers, STR_NONE, ret);
 }
 
 void triage_rules_free(struct triage_rules **rules)

@@ -108,6 +108,11 @@ struct triage_rules;
  * immutable, may be shared by threads and belongs to the caller. */
 struct problem *triage_rules_load(struct str lexicon, struct str triggers,
                                   struct triage_rules **ret);
+/* The same with a clinic's overlay, a file in the lexicon's format or an empty text. It may add
+ * concepts, and to one that exists phrases, points and a higher level; a lower level, fewer points
+ * or narrower gates are refused: no overlay can take a red flag away. */
+struct problem *triage_rules_load_overlaid(struct str lexicon, struct str triggers,
+                                           struct str overlay, struct triage_rules **ret);
 void triage_rules_free(struct triage_rules **rules);
 
 /* The rule set built into the program; never NULL, never freed, made once. */

@@ -306,6 +306,41 @@ static void test_a_bad_rule_file_is_refused_with_line_and_reason(void **state)
     check_refused("", TRIGGERS, "no heading");
 }
 
+static struct problem *load_overlaid(const char *overlay, struct triage_rules **ret)
+{
+    return triage_rules_load_overlaid(
+        STR(HEAD "bleed\tblood\tCRITICAL\t90\tcur\t*\t*\tx\tbleeding\tsangra\n"), STR(TRIGGERS),
+        str_of(overlay), ret);
+}
+
+static void test_an_overlay_raises_and_adds_but_never_lowers(void **state)
+{
+    (void)state;
+    struct triage_rules *rules = NULL;
+    assert_null(load_overlaid(HEAD "bleed\tblood\tCRITICAL\t95\tcur\t*\t*\tx\toozing\t\n"
+                                   "own\town\tURGENT\t70\tcur\t*\t*\tx\tlocal word\t\n",
+                              &rules));
+    struct triage_text text = {"x", STR("oozing and bleeding, local word")};
+    struct triage_input in = {
+        .lang = STR("en"), .age_months = 300, .texts = &text, .text_count = 1};
+    struct triage_result r;
+    triage_score(arena, rules, &in, &r);
+    assert_int_equal(r.reason_count, 3);
+    assert_int_equal(r.reasons[0].points, 95);
+    triage_rules_free(&rules);
+    static const char *const refused[] = {
+        HEAD "bleed\tblood\tURGENT\t95\tcur\t*\t*\tx\toozing\t\n",
+        HEAD "bleed\tblood\tCRITICAL\t89\tcur\t*\t*\tx\toozing\t\n",
+        HEAD "bleed\tblood\tCRITICAL\t95\tcur\t0-9\t*\tx\toozing\t\n",
+        HEAD "bleed\tother\tCRITICAL\t95\tcur\t*\t*\tx\toozing\t\n",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+        struct problem *p = load_overlaid(refused[i], &rules);
+        assert_non_null(p);
+        assert_non_null(strstr(p->detail, "overlay line 2: an overlay may"));
+    }
+}
+
 static void test_hostile_text_ends_in_bounded_time(void **state)
 {
     (void)state;
@@ -369,6 +404,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_an_impossible_vital_sign_is_dropped_and_reviewed),
         cmocka_unit_test(test_an_event_of_a_named_year_is_history),
         cmocka_unit_test(test_a_bad_rule_file_is_refused_with_line_and_reason),
+        cmocka_unit_test(test_an_overlay_raises_and_adds_but_never_lowers),
         cmocka_unit_test(test_hostile_text_ends_in_bounded_time),
         cmocka_unit_test(test_context_labels),
     };

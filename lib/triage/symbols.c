@@ -121,6 +121,41 @@ static uint16_t typo_find(const struct symbols *s, struct str word)
     return id;
 }
 
+/* The word with what OCR reads as digits turned back into letters ("pech0", "pa1n"); a 1 becomes
+ * `one`. Returns its symbol. */
+static uint16_t unread_find(const struct symbols *s, struct str word, char one)
+{
+    static const char letters[] = "oizeasgtbg"; /* 0..9 */
+    char buf[24];
+    if (word.n > sizeof(buf))
+        return SYMBOL_NONE;
+    for (size_t i = 0; i < word.n; i++) {
+        char c = word.p[i];
+        bool digit = c >= '0' && c <= '9';
+        buf[i] = !digit ? c : c == '1' ? one : letters[c - '0'];
+    }
+    return symbol_get((struct symbols *)s, (struct str){buf, word.n}, false, false);
+}
+
+static bool has_digit_inside(struct str word)
+{
+    size_t digits = 0;
+    for (size_t i = 0; i < word.n; i++)
+        digits += word.p[i] >= '0' && word.p[i] <= '9';
+    return digits > 0 && word.n >= 4 && digits * 2 < word.n;
+}
+
+/* The symbol of a word that OCR or a hand spelt slightly wrong. */
+static uint16_t misspelt_find(const struct symbols *s, struct str word)
+{
+    uint16_t id = SYMBOL_NONE;
+    if (has_digit_inside(word)) {
+        id = unread_find(s, word, 'l');
+        id = id != SYMBOL_NONE ? id : unread_find(s, word, 'i');
+    }
+    return id != SYMBOL_NONE ? id : typo_find(s, word);
+}
+
 static bool is_year(struct str word)
 {
     return word.n == 4 && (str_starts(word, STR("19")) || str_starts(word, STR("20")));
@@ -144,7 +179,7 @@ void tokens_look_up(const struct symbols *s, struct tokens *tokens)
                 t->prefixes[n++] = id;
         }
         if (t->word == SYMBOL_NONE && n == 0 && !t->number) {
-            t->word = typo_find(s, word);
+            t->word = misspelt_find(s, word);
             t->typo = t->word != SYMBOL_NONE;
         }
     }

@@ -271,6 +271,16 @@ static void test_an_impossible_vital_sign_is_dropped_and_reviewed(void **state)
     assert_string_equal(r.review_why[0], "implausible vital sign");
 }
 
+static void test_a_badly_read_word_still_counts_and_is_marked(void **state)
+{
+    (void)state;
+    struct triage_result r;
+    assert_true(score_of(adult_es, "d0lor de pech0", &r) >= 60);
+    assert_true(r.reasons[0].typo);
+    assert_true(score_of(adult_es, "convulcion hace una hora", &r) >= 60);
+    assert_true(r.reasons[0].typo);
+}
+
 static void test_an_event_of_a_named_year_is_history(void **state)
 {
     (void)state;
@@ -402,6 +412,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_ticked_red_flag_box_sets_its_floor),
         cmocka_unit_test(test_a_complaint_and_a_vital_sign_count_together),
         cmocka_unit_test(test_an_impossible_vital_sign_is_dropped_and_reviewed),
+        cmocka_unit_test(test_a_badly_read_word_still_counts_and_is_marked),
         cmocka_unit_test(test_an_event_of_a_named_year_is_history),
         cmocka_unit_test(test_a_bad_rule_file_is_refused_with_line_and_reason),
         cmocka_unit_test(test_an_overlay_raises_and_adds_but_never_lowers),

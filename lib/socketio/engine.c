@@ -9,6 +9,7 @@
 
 #define ARENA_MAX  ((size_t)1 << 36)
 #define LINGER_US  (30 * 1000000L) /* a closing message waits this long for the next GET */
+#define STALLED_US 1000000L        /* so late a deadline says more about us than about the client */
 #define OVERDUE_US 50000L /* later than this the loop was busy: the client gets more time */
 
 /* ---- shared bytes ---------------------------------------------------------------------------- */
@@ -172,13 +173,18 @@ struct eio_session *eio_session_new(struct eio *eio, const struct http_request *
     return session;
 }
 
+static bool was_stalled(const struct eio_deadline *deadline)
+{
+    return clock_mono_us() - deadline->at_us > STALLED_US;
+}
+
 struct eio_session *eio_session_find(struct eio *eio, struct str sid)
 {
     struct sio_map_node *node = sio_map_get(&eio->by_sid, sid);
     if (!node)
         return NULL;
     struct eio_session *session = SIO_OF(node, struct eio_session, by_sid);
-    if (session->pinged && clock_mono_us() >= session->beat.at_us) {
+    if (session->pinged && clock_mono_us() >= session->beat.at_us && !was_stalled(&session->beat)) {
         eio_session_close(session, SIO_PING_TIMEOUT, "1"); /* due, though the timer sleeps yet */
         return NULL;
     }
@@ -325,7 +331,10 @@ static void ping_fire(struct eio *eio, struct eio_deadline *deadline)
 
 static void pong_fire(struct eio *eio, struct eio_deadline *deadline)
 {
-    (void)eio;
+    if (was_stalled(deadline)) { /* the pongs of all may wait in the kernel: read them first */
+        eio_due_set(eio, DUE_PONG, deadline, clock_mono_us() + STALLED_US);
+        return;
+    }
     eio_session_close(SIO_OF(deadline, struct eio_session, beat), SIO_PING_TIMEOUT, "1");
 }
 

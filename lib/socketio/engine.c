@@ -59,7 +59,7 @@ void eio_queue_add(struct eio *eio, struct eio_queue *queue, struct eio_bytes *b
     else
         queue->first = node;
     queue->last = node;
-    queue->bytes += bytes->buf.len;
+    queue->bytes += bytes->buf.len + sizeof(*node);
 }
 
 void eio_queue_drop(struct eio *eio, struct eio_queue *queue)
@@ -68,7 +68,7 @@ void eio_queue_drop(struct eio *eio, struct eio_queue *queue)
     queue->first = node->next;
     if (!queue->first)
         queue->last = NULL;
-    queue->bytes -= node->bytes->buf.len;
+    queue->bytes -= node->bytes->buf.len + sizeof(*node);
     eio_bytes_unref(eio, node->bytes);
     sio_pool_give(&eio->nodes, node);
 }

@@ -1,10 +1,11 @@
 /* sio_echo --kit: events for tests and measurements.
  *
  * A client whose auth.token is "bad" is refused with data {"code":401}; others join the room
- * "clinic:<auth.clinic or 1>". Events: echo(args..., ack), ev(x) -> ev-back x, bcast {room,ev,data}
- * to the room, bye (disconnects with close), askme -> q 1 with an answer within 2 s -> q-ack with
- * the answer, go [{n,size,gap}] -> n broadcasts tick {seq,t,pad} of size bytes, gap ms apart, stats
- * (ack) -> the server's counters. "/doctor" is open and has echo. */
+ * "clinic:<auth.clinic or 1>", after 100 ms when auth.later is true. Events: echo(args..., ack),
+ * ev(x) -> ev-back x, bcast {room,ev,data} to the room, bye (disconnects with close), askme -> q 1
+ * with an answer within 2 s -> q-ack with the answer, go [{n,size,gap}] -> n broadcasts tick
+ * {seq,t,pad} of size bytes, gap ms apart, stats (ack) -> the server's counters. "/doctor" is open
+ * and has echo. */
 #include "socketio/sio_echo.h"
 
 #include <stdio.h>
@@ -12,7 +13,12 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
+enum { LATER_MAX = 16 };
+
 struct kit {
+    uv_timer_t later_timer;
+    struct sio_ref later[LATER_MAX]; /* whom the decision waits for: references, not pointers */
+    unsigned later_count;
     struct sio_server *server;
     struct sio_namespace *main;
     uv_timer_t timer;
@@ -20,6 +26,28 @@ struct kit {
 };
 
 static struct kit kit;
+
+static void decide_all(uv_timer_t *timer)
+{
+    (void)timer;
+    for (unsigned i = 0; i < kit.later_count; i++) {
+        struct sio_socket *socket = sio_get(kit.later[i]);
+        if (socket) /* it may have gone meanwhile */
+            sio_accept(socket);
+    }
+    kit.later_count = 0;
+}
+
+static bool decide_later(struct sio_socket *socket, struct str auth)
+{
+    struct str later;
+    if (!sio_member(auth, "later", &later) || !str_eq(later, STR("true")) ||
+        kit.later_count == LATER_MAX)
+        return false;
+    kit.later[kit.later_count++] = sio_ref(socket);
+    uv_timer_start(&kit.later_timer, decide_all, 100, 0);
+    return true;
+}
 
 static void on_connect(struct sio_socket *socket, struct str auth, void *user)
 {
@@ -40,7 +68,8 @@ static void on_connect(struct sio_socket *socket, struct str auth, void *user)
     char room[80];
     snprintf(room, sizeof(room), "clinic:%s", text);
     sio_join(socket, str_of(room));
-    sio_accept(socket);
+    if (!decide_later(socket, auth))
+        sio_accept(socket);
 }
 
 static void on_echo(struct sio_socket *socket, const struct sio_event *event, void *user)
@@ -175,6 +204,7 @@ struct problem *kit_contract(uv_loop_t *loop, struct sio_server *server)
     static const struct sio_on doctor_events[] = {{"echo", on_echo}, {NULL, NULL}};
     kit.server = server;
     uv_timer_init(loop, &kit.timer);
+    uv_timer_init(loop, &kit.later_timer);
     TRY(sio_namespace_add(
         server,
         &(struct sio_namespace_config){.name = "/", .connect = on_connect, .events = events},

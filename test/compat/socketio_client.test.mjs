@@ -75,6 +75,24 @@ test('a refused connection gets connect_error with its data, and may try again',
     socket.disconnect();
 });
 
+test('the server may decide later, and the client may be gone by then', async () => {
+    const gone = echo.client({ auth: { later: true, clinic: 'late' }, transports: ['websocket'] });
+    await new Promise((done) => gone.io.engine.once('open', () => setTimeout(done, 30)));
+    gone.disconnect();
+    const socket = echo.client({ auth: { later: true, clinic: 'late' } });
+    const speaker = await echo.connect();
+    speaker.emit('bcast', { room: 'clinic:late', ev: 'early', data: 1 }); // to nobody: undecided
+    let early = 0;
+    socket.on('early', () => early++);
+    assert.equal(socket.connected, false);
+    await connected(socket);
+    const late = next(socket, 'late');
+    speaker.emit('bcast', { room: 'clinic:late', ev: 'late', data: 2 });
+    assert.deepEqual(await late, [2]);
+    assert.equal(early, 0);
+    for (const s of [socket, speaker]) s.disconnect();
+});
+
 test('an unknown namespace is refused, another one works on the same connection', async () => {
     const main = await echo.connect();
     const unknown = main.io.socket('/nothing-here');

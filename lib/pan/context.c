@@ -259,9 +259,11 @@ static size_t context_begin(struct str text, size_t from, size_t start)
 {
     size_t at = start;
     for (size_t i = 0; i < CONTEXT_MAX && at > from; i++) {
-        at--;
-        while (at > from && ((unsigned char)text.p[at] & 0xc0) == 0x80)
-            at--;
+        at--; /* four bytes at most are one character, valid or not: the fold buffer's size */
+        for (int more = 0; more < 3 && at > from; more++, at--) {
+            if (((unsigned char)text.p[at] & 0xc0) != 0x80)
+                break;
+        }
     }
     return at;
 }

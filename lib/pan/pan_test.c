@@ -110,6 +110,10 @@ static void test_hostile_bytes_are_text(void **state)
     (void)state;
     check_clean("\xff\xfe\xc3");
     check_clean("");
+    char stray[400]; /* continuation bytes without a lead before a number */
+    memset(stray, 0x8c, sizeof(stray));
+    memcpy(stray + 380, "4111111111111111", 16);
+    assert_int_equal(pan_find((struct str){stray, 396}, NULL, 0), 1);
     struct str nul = {"4\0"
                       "111111111111111",
                       17};

@@ -124,7 +124,7 @@ static struct problem *put(struct http_request *rq, struct http_response *rs)
     struct ctx *cx = ctx_of(rq);
     struct put_body body = {0};
     struct shift *shifts = NULL;
-    size_t count, stranger = 0;
+    size_t count = 0, stranger = 0;
     CLEANUP(json_done) json_t *root = NULL;
     TRY(json_read(rq->arena, rq->body, &root));
     TRY(json_fields(rq->arena, root, put_fields, ARRAY_LEN(put_fields), "", &body));

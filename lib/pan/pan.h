@@ -36,8 +36,10 @@ size_t pan_find(struct str text, struct pan_span *spans, size_t max);
 
 /* Appends `text` to `out` with every span masked: a number becomes ************1111 (twelve stars
  * and its last four digits), each digit of a verification code or an expiry date becomes a star.
- * Masked text masked again is unchanged. Returns whether anything was masked. `out` must have room
- * for text.n + 32 bytes; past its limit it says `overflowed` and must not be used. */
+ * Masked text masked again is unchanged. Returns whether anything was masked. Short numbers grow:
+ * `out` must have room for PAN_MASK_ROOM(text.n) bytes; past its limit it says `overflowed` and
+ * must not be used. */
+#define PAN_MASK_ROOM(n) ((n) + (n) / 4 + 32) /* 13 digits become 16 characters */
 bool pan_mask(struct str text, struct buf *out);
 
 /* Masks `line` in place, never longer than before: each digit of a span becomes a star, the last

@@ -142,6 +142,18 @@ static void test_a_number_across_two_pieces_is_found(void **state)
     }
 }
 
+static void test_many_short_numbers_fit_the_promised_room(void **state)
+{
+    (void)state;
+    char text[14 * 500];
+    for (size_t i = 0; i < 500; i++)
+        memcpy(text + 14 * i, "4222222222222;", 14);
+    CLEANUP(buf_free) struct buf out = BUF_MAX(PAN_MASK_ROOM(sizeof(text)));
+    assert_true(pan_mask((struct str){text, sizeof(text)}, &out));
+    assert_false(out.overflowed);
+    assert_int_equal(out.len, 17 * 500);
+}
+
 static void test_masking_in_place_keeps_the_length(void **state)
 {
     (void)state;
@@ -163,6 +175,7 @@ int main(void)
         cmocka_unit_test(test_other_numbers_stay),
         cmocka_unit_test(test_hostile_bytes_are_text),
         cmocka_unit_test(test_a_number_across_two_pieces_is_found),
+        cmocka_unit_test(test_many_short_numbers_fit_the_promised_room),
         cmocka_unit_test(test_masking_in_place_keeps_the_length),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

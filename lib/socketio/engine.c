@@ -407,9 +407,8 @@ static void sweep_dead(struct eio *eio)
     }
 }
 
-static void before_sleep(uv_prepare_t *prepare)
+static void flush_all(struct eio *eio)
 {
-    struct eio *eio = prepare->data;
     while (!sio_list_empty(&eio->dirty_polls)) {
         struct sio_list *node = eio->dirty_polls.next;
         sio_list_del(node);
@@ -422,9 +421,16 @@ static void before_sleep(uv_prepare_t *prepare)
         sio_list_del(node);
         eio_ws_flush(SIO_OF(node, struct eio_ws, dirty));
     }
+}
+
+static void before_sleep(uv_prepare_t *prepare)
+{
+    struct eio *eio = prepare->data;
+    flush_all(eio);
     while (!sio_list_empty(&eio->doomed)) {
         struct eio_session *session = SIO_OF(eio->doomed.next, struct eio_session, dead);
         eio_session_close(session, session->doom, NULL);
+        flush_all(eio); /* what the application said on hearing of it */
     }
     if (eio->sweep)
         eio->sweep(eio->user);

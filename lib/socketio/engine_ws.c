@@ -27,7 +27,7 @@ static void output_failed(struct eio_ws *ws)
     if (ws->state == EIO_WS_LIVE)
         eio_doom(ws->session, SIO_TRANSPORT_CLOSE);
     else if (ws->state != EIO_WS_DEAD)
-        eio_due_set(ws->eio, ws->session ? DUE_UPGRADE : DUE_WS_LINGER, &ws->due, 0);
+        eio_due_set(ws->eio, ws->session ? DUE_UPGRADE : DUE_WS_LINGER, &ws->due, clock_mono_us());
 }
 
 /* ---- out ------------------------------------------------------------------------------------- */
@@ -355,6 +355,7 @@ struct problem *eio_upgrade(struct eio *eio, struct http_request *rq, struct htt
     ws->state = session ? EIO_WS_PROBE : EIO_WS_LIVE;
     bool taken = session && (session->ws || session->probe);
     ws->in.message_max = eio->options.payload_max_bytes;
+    ws->in.message.secret = true; /* CONNECT carries tokens */
     if (!session)
         session = eio_session_new(eio, rq);
     ws->session = taken ? NULL : session;

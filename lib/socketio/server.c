@@ -60,7 +60,8 @@ static void connect_in(struct sio_conn *conn, const struct sio_packet *packet)
     struct sio_socket *socket = sio_socket_new(conn, nsp);
     struct str pid;
     if (conn->server->eio->options.recovery_ms && sio_member(packet->data, "pid", &pid)) {
-        socket->wish.max = 16384; /* a longer one is no wish of ours */
+        socket->wish.secret = true; /* the token is in it */
+        socket->wish.max = 16384;   /* a longer one is no wish of ours */
         buf_add_str(&socket->wish, packet->data);
     }
     if (nsp->config.connect)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "app/app.h"
+#include "app/docs.h"
 #include "app/features.h"
 #include "app/web.h"
 #include "auth/auth.h"
@@ -61,6 +62,8 @@ static void routes(struct jw *w)
             route(w, features[i].name, &features[i].routes[k]);
     for (size_t k = 0; k < web_route_count; k++)
         route(w, "web", &web_routes[k]);
+    for (size_t k = 0; k < docs_route_count; k++)
+        route(w, "docs", &docs_routes[k]);
     jw_end(w);
 }
 

@@ -7,6 +7,7 @@
 #include <uv.h>
 
 #include "app/app.h"
+#include "app/docs.h"
 #include "app/features.h"
 #include "app/idempotency.h"
 #include "app/roles.h"
@@ -79,6 +80,7 @@ static struct problem *routes_add(struct serve *s)
     TRY(live_start(s->app, &s->loop, s->http, &s->app->live));
     const char *web = conf_text(s->app->conf, "NEXACORE_WEB_DIR");
     TRY(http_routes_add(s->http, web_routes, web_route_count));
+    TRY(http_routes_add(s->http, docs_routes, docs_route_count));
     return web ? http_static_add(s->http, "/", web, true) : NULL;
 }
 

@@ -9,8 +9,7 @@ struct problem *web_before(struct http_request *rq, struct http_response *rs);
 struct problem *web_after(struct http_request *rq, struct http_response *rs, struct problem *p);
 void web_decorate(struct http_request *rq, struct http_response *rs);
 
-/* GET /web-config.json (issuer, client id, audience: what the page needs to sign in), GET
- * /openapi.json, GET /docs. */
+/* GET /web-config.json: issuer, client id, audience: what the page needs to sign in. */
 extern const struct http_route web_routes[];
 extern const size_t web_route_count;
 

@@ -70,3 +70,30 @@ test('everything described in openapi.yaml is a route', { skip }, () => {
     );
     assert.deepEqual(described.filter((d) => !served.has(d)), []);
 });
+
+test('openapi.yaml gives each route the roles and the audit action of the table', { skip }, () => {
+    const said = (r) => openapi.document.paths[templateOf(r.path)]?.[r.method.toLowerCase()];
+    const both = tables.routes.filter(said).map((r) => ({ r, o: said(r) }));
+    const wrong = both.filter(({ r, o }) =>
+        o['x-roles'].join() !== r.roles.join() || r.public !== (o.security?.length === 0) ||
+        (!r.public && o['x-audit'] !== r.audit));
+    assert.deepEqual(wrong.map(({ r }) => `${r.method} ${r.path}`), []);
+});
+
+test('what openapi.yaml refers to is in it, and its examples are right', { skip }, () => {
+    const { document, ajv } = openapi;
+    const wrong = [];
+    const walk = (node, at) => {
+        if (!node || typeof node !== 'object') return;
+        if (node.$ref && !openapi.locate(node.$ref.slice(1)).at) wrong.push(`${at}: ${node.$ref}`);
+        if (node.schema && 'example' in node) {
+            const pointer = `${at}/schema`.split('/').map(encodeURIComponent).join('/');
+            const check = ajv.compile({ $ref: `openapi#${pointer}` });
+            if (!check(node.example)) wrong.push(`${at}: ${ajv.errorsText(check.errors)}`);
+        }
+        for (const [key, value] of Object.entries(node))
+            walk(value, `${at}/${key.replace(/~/g, '~0').replace(/\//g, '~1')}`);
+    };
+    walk(document, '');
+    assert.deepEqual(wrong, []);
+});

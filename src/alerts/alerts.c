@@ -104,15 +104,22 @@ static int64_t rank_of(struct str urgency)
     return 0;
 }
 
-/* An alert exists and what is known now is more urgent: raise it, and page once more. */
+/* An alert exists and what is known now is more urgent: raise it, and page once more; a closed one
+ * stays closed and is followed by another, whose id a retry derives again. */
 static struct problem *raise_existing(struct pg_tx *tx, const struct ctx *cx,
                                       const struct alert_new *v, const struct alert_policy *policy,
-                                      struct uuid id)
+                                      struct uuid id, struct uuid *ret_id)
 {
     struct alert a;
     TRY(alert_get(tx, cx, id, true, &a));
-    if (a.status == ALERT_CLOSED || rank_of(v->urgency_level) <= a.urgency_rank)
+    *ret_id = id;
+    if (rank_of(v->urgency_level) <= a.urgency_rank)
         return NULL;
+    if (a.status == ALERT_CLOSED) {
+        struct alert_new next = *v;
+        next.id = uuid_derived(id, v->urgency_level);
+        return alert_create(tx, cx, &next, ret_id);
+    }
     TRY(alert_set_urgency(tx, cx, id, v, policy));
     TRY(alert_event_add(tx, cx, id, "RAISED", cx->user_id, 0, NULL, NULL));
     TRY(audit_add(tx, cx, "ALERT_RAISED", "alerts", id));
@@ -138,8 +145,9 @@ struct problem *alert_create(struct pg_tx *tx, const struct ctx *cx, const struc
     TRY(audience_first(tx, cx, values->assigned_to, &to));
     TRY(alert_insert(tx, cx, id, values, &policy, to.tier, &made));
     if (!made) {
-        TRY(alert_existing(tx, cx, id, values->intake_form_id, ret_id));
-        return raise_existing(tx, cx, values, &policy, *ret_id);
+        struct uuid old;
+        TRY(alert_existing(tx, cx, id, values->intake_form_id, &old));
+        return raise_existing(tx, cx, values, &policy, old, ret_id);
     }
     TRY(alert_event_add(tx, cx, id, "CREATED", cx->user_id, 0, NULL,
                         uuid_is_none(values->assigned_to) ? "unassigned" : "assigned"));

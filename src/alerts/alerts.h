@@ -33,7 +33,7 @@ struct alert_new {
 /* In the caller's transaction: the row, its audit event, alert:new to those it concerns, and its
  * first alert-dispatch jobs. An open alert of the same form, or one of the same id, is returned
  * instead of a second one; when the new urgency is higher, that alert is raised to it and paged
- * again. */
+ * again (a closed one is followed by a new one). */
 struct problem *alert_create(struct pg_tx *tx, const struct ctx *cx, const struct alert_new *values,
                              struct uuid *ret_id);
 

@@ -21,8 +21,13 @@ static struct problem *flush_job(struct bullmq_job *job)
     struct work_slot *slot = job->slot;
     CLEANUP(arena_done) struct arena *arena = arena_new(64 << 20); /* emptied after each batch */
     size_t events = 0;
-    TRY(journal_flush_all(slot->app, slot->db, arena, audit_journal_dir(job->arena, slot->app),
-                          &events));
+    struct problem *p = journal_flush_all(slot->app, slot->db, arena,
+                                          audit_journal_dir(job->arena, slot->app), &events);
+    if (p) { /* it must outlive the arena it was made in */
+        struct problem *kept = arena_make(job->arena, struct problem);
+        *kept = *p;
+        return kept;
+    }
     if (events > 0)
         log_info("moved %zu audit events of journals left behind", events);
     return NULL;

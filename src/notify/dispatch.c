@@ -97,7 +97,8 @@ static struct problem *push_all(struct dispatch *d)
     return send_all(d, true, targets, count);
 }
 
-/* A job for push alone still sends an SMS at once to whom push cannot reach. */
+/* Where SMS wait, a job for push still sends one at once to whom push cannot reach; where they do
+ * not, a job of their own is sending them. */
 static struct problem *sms_all(struct dispatch *d)
 {
     struct target *targets;
@@ -156,7 +157,7 @@ static struct problem *dispatch_job(struct bullmq_job *job)
         return NULL;
     if (d.push && d.alert.policy.push)
         TRY(push_all(&d));
-    if (d.alert.policy.sms)
+    if (d.alert.policy.sms && (d.sms || d.alert.policy.sms_after_s > 0))
         TRY(sms_all(&d));
     TRY(escalate_if_hopeless(&d));
     if (d.later == 0)

@@ -18,6 +18,7 @@ struct patient {
     struct str urgency_level;                                   /* p NULL: none */
     int64_t urgency_rank;
     struct uuid open_alert_id;
+    struct str same_person; /* JSON array of ids; p NULL: nobody, or not asked (lists) */
     int64_t version;
 };
 

@@ -38,6 +38,10 @@ static void patient_members(struct jw *w, const struct patient *p)
         jw_key(w, "openAlertId");
         jw_uuid(w, p->open_alert_id);
     }
+    if (p->same_person.p) {
+        jw_key(w, "possibleDuplicates");
+        jw_raw(w, p->same_person);
+    }
 }
 
 void patient_write(struct jw *w, const struct patient *p)
@@ -47,26 +51,14 @@ void patient_write(struct jw *w, const struct patient *p)
     jw_end(w);
 }
 
-/* The answer about one patient: with those who may be the same person, and its ETag. */
+/* The answer about one patient, with its ETag. */
 static struct problem *patient_answer(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
                                       struct http_response *rs)
 {
     struct patient p;
-    struct uuid same[5];
-    size_t same_count = 0;
     TRY(patient_get(tx, cx, id, &p));
-    TRY(patient_duplicates(tx, cx, id, same, &same_count));
     struct jw w = jw_to(&rs->body);
-    jw_obj(&w);
-    patient_members(&w, &p);
-    if (same_count > 0) {
-        jw_key(&w, "possibleDuplicates");
-        jw_arr(&w);
-        for (size_t i = 0; i < same_count; i++)
-            jw_uuid(&w, same[i]);
-        jw_end(&w);
-    }
-    jw_end(&w);
+    patient_write(&w, &p);
     etag_set(rs, p.version);
     return NULL;
 }

@@ -3,16 +3,27 @@
 #include "base/clock.h"
 #include "patients/patients_internal.h"
 
-#define COLUMNS(alert)                                                                             \
+#define COLUMNS(alert, same)                                                                       \
     "SELECT p.id, p.clinic_id, p.full_name, p.date_of_birth, p.insurance_id,"                      \
     " p.ssn_hash IS NOT NULL, p.provisional, p.status, p.arrived_at, p.attended_at,"               \
     " p.discharged_at, p.created_at, p.urgency_level, p.urgency_rank::int, p.phi_key_version,"     \
-    " p.version, " alert " FROM patients p WHERE p.clinic_id = $1::uuid "
+    " p.version, " alert ", " same " FROM patients p WHERE p.clinic_id = $1::uuid "
 #define OPEN_ALERT                                                                                 \
     "(SELECT a.id FROM alerts a WHERE a.clinic_id = p.clinic_id AND a.patient_id = p.id"           \
     " AND a.status <> 'CLOSED' ORDER BY a.urgency_rank DESC, a.created_at LIMIT 1)"
 /* nexacore_corporate sees no alerts (SPEC 2), so its statements do not ask for them. */
 #define NO_ALERT "NULL::uuid"
+
+/* Others with the same SSN, insurance id, or name and birth date, each by its own index. */
+#define SAME_PERSON                                                                                \
+    "(SELECT jsonb_agg(s.id) FROM (SELECT o.id FROM patients o WHERE o.clinic_id = $1::uuid"       \
+    " AND o.ssn_hash = p.ssn_hash AND o.id <> p.id"                                                \
+    " UNION SELECT o.id FROM patients o WHERE o.clinic_id = $1::uuid"                              \
+    " AND o.insurance_index = p.insurance_index AND o.id <> p.id"                                  \
+    " UNION SELECT o.id FROM patients o WHERE o.clinic_id = $1::uuid"                              \
+    " AND o.name_index = p.name_index AND o.dob_index = p.dob_index AND o.id <> p.id"              \
+    " LIMIT 5) s)"
+#define NOT_ASKED "NULL::jsonb"
 
 #define BY_ID "AND p.id = $2::uuid"
 /* $2 resumed, $3 $4 $5 the cursor, $6 limit + 1 */
@@ -32,20 +43,22 @@
     " AND t.patient_id = p.id AND t.token IN (SELECT jsonb_array_elements_text($8::jsonb)))"       \
     " = jsonb_array_length($8::jsonb)) " NEWEST_FIRST
 
-static const struct pg_stmt by_id[2] = {{"patient_by_id", COLUMNS(OPEN_ALERT) BY_ID},
-                                        {"patient_by_id_corporate", COLUMNS(NO_ALERT) BY_ID}};
+static const struct pg_stmt by_id[2] = {
+    {"patient_by_id", COLUMNS(OPEN_ALERT, SAME_PERSON) BY_ID},
+    {"patient_by_id_corporate", COLUMNS(NO_ALERT, SAME_PERSON) BY_ID}};
 static const struct pg_stmt waiting[2] = {
-    {"patients_waiting", COLUMNS(OPEN_ALERT) OLDEST_URGENT_FIRST},
-    {"patients_waiting_corporate", COLUMNS(NO_ALERT) OLDEST_URGENT_FIRST}};
+    {"patients_waiting", COLUMNS(OPEN_ALERT, NOT_ASKED) OLDEST_URGENT_FIRST},
+    {"patients_waiting_corporate", COLUMNS(NO_ALERT, NOT_ASKED) OLDEST_URGENT_FIRST}};
 static const struct pg_stmt with_status[2] = {
-    {"patients_with_status", COLUMNS(OPEN_ALERT) "AND p.status = $7 " NEWEST_FIRST},
-    {"patients_with_status_corporate", COLUMNS(NO_ALERT) "AND p.status = $7 " NEWEST_FIRST}};
+    {"patients_with_status", COLUMNS(OPEN_ALERT, NOT_ASKED) "AND p.status = $7 " NEWEST_FIRST},
+    {"patients_with_status_corporate",
+     COLUMNS(NO_ALERT, NOT_ASKED) "AND p.status = $7 " NEWEST_FIRST}};
 static const struct pg_stmt everyone[2] = {
-    {"patients_all", COLUMNS(OPEN_ALERT) NEWEST_FIRST},
-    {"patients_all_corporate", COLUMNS(NO_ALERT) NEWEST_FIRST}};
+    {"patients_all", COLUMNS(OPEN_ALERT, NOT_ASKED) NEWEST_FIRST},
+    {"patients_all_corporate", COLUMNS(NO_ALERT, NOT_ASKED) NEWEST_FIRST}};
 static const struct pg_stmt searched[2] = {
-    {"patients_searched", COLUMNS(OPEN_ALERT) SEARCHED},
-    {"patients_searched_corporate", COLUMNS(NO_ALERT) SEARCHED}};
+    {"patients_searched", COLUMNS(OPEN_ALERT, NOT_ASKED) SEARCHED},
+    {"patients_searched_corporate", COLUMNS(NO_ALERT, NOT_ASKED) SEARCHED}};
 static const struct pg_stmt insert = {
     "patient_insert",
     "INSERT INTO patients (id, clinic_id, full_name, date_of_birth, insurance_id, ssn_hash,"
@@ -70,16 +83,10 @@ static const struct pg_stmt correct = {
 static const struct pg_stmt status_set = {
     "patient_status_set",
     "UPDATE patients SET status = $4 WHERE clinic_id = $2::uuid AND id = $1::uuid AND status = $3"};
-static const struct pg_stmt duplicates = {
-    "patient_duplicates",
-    "SELECT o.id FROM patients p JOIN patients o ON o.clinic_id = p.clinic_id AND o.id <> p.id"
-    " AND (o.ssn_hash = p.ssn_hash OR o.insurance_index = p.insurance_index"
-    " OR (o.name_index = p.name_index AND o.dob_index = p.dob_index))"
-    " WHERE p.clinic_id = $1::uuid AND p.id = $2::uuid ORDER BY o.arrived_at DESC LIMIT 5"};
 static const struct pg_stmt *const stmts[] = {
-    &by_id[0],    &by_id[1],    &waiting[0],  &waiting[1],  &with_status[0], &with_status[1],
-    &everyone[0], &everyone[1], &searched[0], &searched[1], &insert,         &tokens_drop,
-    &tokens_add,  &correct,     &status_set,  &duplicates};
+    &by_id[0],       &by_id[1],    &waiting[0],  &waiting[1],  &with_status[0],
+    &with_status[1], &everyone[0], &everyone[1], &searched[0], &searched[1],
+    &insert,         &tokens_drop, &tokens_add,  &correct,     &status_set};
 
 __attribute__((constructor)) static void register_statements(void)
 {
@@ -124,6 +131,7 @@ static struct problem *row_read(const struct ctx *cx, const struct pg_result *r,
         .urgency_rank = pg_get_int(r, i, 13),
         .version = pg_get_int(r, i, 15),
         .open_alert_id = pg_get_uuid(r, i, 16),
+        .same_person = pg_get_str(r, i, 17),
     };
     TRY(phi_open(cx, place("full_name", ret->id), pg_get_str(r, i, 2), version, &ret->full_name));
     TRY(phi_open(cx, place("date_of_birth", ret->id), pg_get_str(r, i, 3), version,
@@ -205,17 +213,6 @@ struct problem *patients_list(struct pg_tx *tx, const struct ctx *cx,
     *ret = arena_array(cx->arena, *ret_count + 1, sizeof(struct patient));
     for (size_t i = 0; i < *ret_count; i++)
         TRY(row_read(cx, r, i, &(*ret)[i]));
-    return NULL;
-}
-
-struct problem *patient_duplicates(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
-                                   struct uuid ret[5], size_t *ret_count)
-{
-    struct pg_result *r;
-    TRY(PG_QUERY(tx, &duplicates, &r, PG_P_UUID(cx->clinic_id), PG_P_UUID(id)));
-    *ret_count = pg_rows(r);
-    for (size_t i = 0; i < *ret_count; i++)
-        ret[i] = pg_get_uuid(r, i, 0);
     return NULL;
 }
 

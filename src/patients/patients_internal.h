@@ -16,10 +16,6 @@ struct problem *patients_list(struct pg_tx *tx, const struct ctx *cx,
                               const struct patient_filter *filter, struct patient **ret,
                               size_t *ret_count);
 
-/* Others of the clinic with the same SSN, insurance id, or name and birth date; at most 5. */
-struct problem *patient_duplicates(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
-                                   struct uuid ret[5], size_t *ret_count);
-
 /* Inserts the row and its name tokens; `ret_made` is false when the id existed already. */
 struct problem *patient_insert(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
                                const struct patient_new *v, bool *ret_made);

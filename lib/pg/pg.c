@@ -156,13 +156,19 @@ static struct problem *connect_now(struct pg_conn *conn, struct arena *arena)
     return NULL;
 }
 
-/* True when the server closed a connection that lay idle: seen before anything is sent. */
+/* True when the server closed a connection that lay idle: seen before anything is sent. What can be
+ * read first may be the answer of the last Sync and the server's farewell, so it is read to its end:
+ * a few times, because one that keeps talking is alive. */
 static bool closed_while_idle(struct pg_conn *conn)
 {
-    struct pollfd fd = {.fd = PQsocket(conn->pq), .events = POLLIN};
-    if (poll(&fd, 1, 0) <= 0)
-        return false;
-    return !PQconsumeInput(conn->pq) || PQstatus(conn->pq) != CONNECTION_OK;
+    for (int i = 0; i < 4; i++) {
+        struct pollfd fd = {.fd = PQsocket(conn->pq), .events = POLLIN};
+        if (poll(&fd, 1, 0) <= 0)
+            return false;
+        if (!PQconsumeInput(conn->pq) || PQstatus(conn->pq) != CONNECTION_OK)
+            return true;
+    }
+    return false;
 }
 
 static struct problem *ready(struct pg_conn *conn, struct arena *arena)

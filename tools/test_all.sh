@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
-readonly parts=(check gcc clang unit tsan web integration demo browser fuzz leftovers)
+readonly parts=(check gcc release clang unit tsan web integration demo browser fuzz leftovers)
 readonly out=$PWD/var/test
 passed=0 failed=0 skipped=0
 
@@ -67,6 +67,11 @@ part_check() {
 
 part_gcc() {
     one build_into build-test -Db_sanitize=address,undefined -Doptimization=1
+}
+
+# The optimiser sees warnings that the sanitizer build does not, and people run this one first.
+part_release() {
+    one build_into build --buildtype=release -Doptimization=2
 }
 
 # clang with the fuzz targets: warnings are errors here too, and the targets are ready for part fuzz.

@@ -9,7 +9,7 @@ import { startRedis } from '../../tools/lib/redis.mjs';
 import { connected, Echo, next, sleep, until } from './socketio_echo.mjs';
 
 let dir, redis, relay, one, two;
-const flags = () => ['--kit', '--recovery', '--redis', redis.url, '--ping-interval', '5000', '--ping-timeout', '5000', '--connect-timeout', '5000'];
+const flags = () => ['--kit', '--recovery', '--redis', redis.url, '--ping-interval', '25000', '--ping-timeout', '20000', '--connect-timeout', '30000'];
 const ready = (echo) => until(async () => (await echo.stats()).adapter.connected, 'the adapter');
 
 before(async () => {
@@ -142,6 +142,8 @@ test('forged names and offsets give a new session', async () => {
 
 test('losing the transport every moment under load loses, repeats and reorders nothing', async () => {
     const sockets = await Promise.all(numbers(10).map(() => listener(one)));
+    await send(-1); // behind the listeners' own first events
+    await until(() => sockets.every((s) => s.got.at(-1) === -1), 'the mark');
     for (const s of sockets) s.got = [];
     let sent = 0;
     let stop = false;

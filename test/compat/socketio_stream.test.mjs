@@ -30,7 +30,7 @@ async function startNode() {
 before(async () => {
     dir = fs.mkdtempSync(join(os.tmpdir(), 'sio-stream-'));
     redis = await startRedis({ dir: join(dir, 'redis') });
-    echo = await Echo.start('--kit', '--redis', redis.url, '--ping-interval', '5000', '--ping-timeout', '5000');
+    echo = await Echo.start('--kit', '--redis', redis.url, '--ping-interval', '25000', '--ping-timeout', '20000', '--connect-timeout', '30000');
     node = await startNode();
     await until(async () => (await echo.stats()).adapter.connected, 'the adapter');
     await sleep(200); // Node's reader begins at "$"

@@ -1,0 +1,184 @@
+// One form beside its page: what was read, how sure, where; correct it and confirm.
+//
+// Rule: only what the person changed is sent, and with the ETag of what they saw.
+import { useMutation, useQueryClient } from '@tanstack/preact-query';
+import { useEffect, useState } from 'preact/hooks';
+
+import { t } from '../../app/i18n';
+import { me, unsaved } from '../../app/session';
+import { ApiProblem, patch } from '../../lib/api';
+import { useForm } from '../../lib/query';
+import { FIELDS, type FieldKey, type Form, type Parsed } from '../../lib/types';
+import { Badge, Disclaimer, Loaded, Problem, Title, UrgencyBadge } from '../../ui/parts';
+import { PageView } from './page_view';
+import { fieldText, Reasons, ReviewWhy } from './why';
+
+type Edits = Partial<Record<FieldKey, string>>;
+
+const read = (parsed: Parsed, key: FieldKey) => String(parsed.fields[key].value ?? '');
+const NUMERIC: readonly FieldKey[] = ['heartRate', 'respiratoryRate', 'systolicBp', 'diastolicBp', 'temperatureC', 'spo2', 'painScore'];
+
+function changed(parsed: Parsed, edits: Edits): Record<string, string | number | null> {
+    const out: Record<string, string | number | null> = {};
+    for (const key of FIELDS) {
+        const text = edits[key]?.trim();
+        if (text === undefined || text === read(parsed, key)) continue;
+        const number = Number(text.replace(',', '.'));
+        out[key] = text === '' ? null : NUMERIC.includes(key) && Number.isFinite(number) ? number : text;
+    }
+    return out;
+}
+
+function inputKind(key: FieldKey) {
+    if (key === 'dateOfBirth') return { type: 'date' };
+    if (key === 'phone') return { type: 'tel' };
+    return NUMERIC.includes(key) ? { inputMode: 'decimal' as const } : {};
+}
+
+interface FieldProps {
+    name: FieldKey;
+    parsed: Parsed;
+    value: string;
+    locked: boolean;
+    wrong: boolean;
+    onEdit: (value: string) => void;
+    onFocus: () => void;
+}
+
+function Field({ name, parsed, value, locked, wrong, onEdit, onFocus }: FieldProps) {
+    const { confidence, value: was } = parsed.fields[name];
+    const doubtful = was !== null && confidence < 0.6;
+    const hint = `hint-${name}`;
+    const notes = [doubtful && t('review.doubtful'), wrong && t('review.wrong')].filter(Boolean).join(' · ');
+    return (
+        <label class={`field ${doubtful || wrong ? 'doubt' : ''}`}>
+            <span>
+                {fieldText(name)}
+                {was !== null && <span class="dim"> {Math.round(confidence * 100)} %</span>}
+            </span>
+            <input
+                {...inputKind(name)}
+                name={name}
+                value={value}
+                readOnly={locked}
+                autocomplete="off"
+                maxLength={400}
+                aria-invalid={wrong}
+                aria-describedby={notes ? hint : undefined}
+                onInput={(e) => onEdit(e.currentTarget.value)}
+                onFocus={onFocus}
+            />
+            {notes && (
+                <span id={hint} class="hint">
+                    {notes}
+                </span>
+            )}
+        </label>
+    );
+}
+
+function wrongFields(error: unknown): string[] {
+    return error instanceof ApiProblem ? error.pointers.map((p) => p.replace('/fields/', '')) : [];
+}
+
+function useConfirm(form: Form, etag: string) {
+    const queries = useQueryClient();
+    return useMutation({
+        mutationFn: (fields: Record<string, string | number | null>) => patch(`/intake/${form.formId}/confirm`, { fields }, etag),
+        onSettled: () => {
+            for (const key of ['forms', 'queue', 'patients', 'alerts', 'flow']) void queries.invalidateQueries({ queryKey: [key] });
+        },
+    });
+}
+
+function Editor({ form, etag, parsed }: { form: Form; etag: string; parsed: Parsed }) {
+    const [edits, setEdits] = useState<Edits>({});
+    const [focus, setFocus] = useState<FieldKey>('fullName');
+    const confirm = useConfirm(form, etag);
+    const fields = changed(parsed, edits);
+    const dirty = Object.keys(fields).length > 0;
+    const done = form.status === 'CONFIRMED';
+    const locked = done || me.value?.role === 'DOCTOR';
+    const wrong = wrongFields(confirm.error);
+    useEffect(() => {
+        unsaved.value = dirty && !done;
+        return () => {
+            unsaved.value = false;
+        };
+    }, [dirty, done]);
+    return (
+        <div class="columns review">
+            <PageView formId={form.formId} pages={form.pages ?? 1} field={parsed.fields[focus]} />
+            <form
+                class="fields"
+                onSubmit={(e) => {
+                    e.preventDefault();
+                    confirm.mutate(fields, { onSuccess: () => setEdits({}) });
+                }}
+            >
+                {FIELDS.map((key) => (
+                    <Field
+                        key={key}
+                        name={key}
+                        parsed={parsed}
+                        value={edits[key] ?? read(parsed, key)}
+                        locked={locked}
+                        wrong={wrong.includes(key)}
+                        onEdit={(value) => setEdits({ ...edits, [key]: value })}
+                        onFocus={() => setFocus(key)}
+                    />
+                ))}
+                {confirm.isError && <Problem error={confirm.error} />}
+                {confirm.isSuccess && (
+                    <p class="note good" role="status">
+                        {t('review.confirmed')}
+                    </p>
+                )}
+                {!locked && (
+                    <button type="submit" class="primary big wide" disabled={confirm.isPending}>
+                        {dirty ? t('review.confirmChanges') : t('review.confirm')}
+                    </button>
+                )}
+            </form>
+        </div>
+    );
+}
+
+function Summary({ form }: { form: Form }) {
+    return (
+        <>
+            <p class="result-line">
+                <Badge tone={form.isEmergency ? 'bad' : 'plain'}>{form.isEmergency ? t('forms.emergency') : t('forms.noEmergency')}</Badge>
+                {form.urgencyLevel && <UrgencyBadge level={form.urgencyLevel} />}
+                {form.emergencyScore !== undefined && <span class="dim">{t('forms.score', { score: form.emergencyScore.toFixed(2) })}</span>}
+                {form.roomNumber && <span class="room">{t('room', { room: form.roomNumber })}</span>}
+            </p>
+            {form.parsed && <Reasons triage={form.parsed.triage} />}
+            {form.status === 'REVIEW' && form.parsed && <ReviewWhy why={form.parsed.reviewWhy} />}
+            <Disclaimer />
+        </>
+    );
+}
+
+export default function Review({ id }: { id: string }) {
+    const query = useForm(id, true);
+    const form = query.data?.body;
+    return (
+        <>
+            <Title
+                side={
+                    <a class="button small" href="/forms">
+                        {t('back')}
+                    </a>
+                }
+            >
+                {t('review.title')}
+            </Title>
+            <Loaded query={query}>
+                {form && <Summary form={form} />}
+                {form?.parsed && <Editor form={form} etag={query.data!.etag} parsed={form.parsed} />}
+                {form && !form.parsed && <p class="empty">{t('review.notYet')}</p>}
+            </Loaded>
+        </>
+    );
+}

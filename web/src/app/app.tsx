@@ -11,7 +11,7 @@ import { zone } from '../lib/time';
 import type { Role } from '../lib/types';
 import { Loading } from '../ui/parts';
 import { Frame } from './frame';
-import { type Key, t } from './i18n';
+import { type Key, loadRules, t } from './i18n';
 import { startLive } from './live';
 import { me, phase } from './session';
 import { SignIn } from './sign_in';
@@ -76,6 +76,7 @@ function SignedIn() {
     useEffect(() => {
         zone.value = person.timezone;
         void startLive(client);
+        void loadRules();
     }, [person]);
     const tabs = OFFERED[person.role].map((name) => TABS[name]!);
     return (

@@ -22,16 +22,23 @@ function preferred(): Language {
     return spoken === 'en' ? 'en' : 'es';
 }
 
-const texts = {
-    es: () => Promise.all([import('./es.json'), import('./rules.es.json')]),
-    en: () => Promise.all([import('./en.json'), import('./rules.en.json')]),
-};
+const pages = { es: () => import('./es.json'), en: () => import('./en.json') };
+const rules = { es: () => import('./rules.es.json'), en: () => import('./rules.en.json') };
+const rulesCount = signal(0);
+let rulesWanted = false;
 
 async function load(lang: Language) {
-    if (i18n.hasResourceBundle(lang, 'page')) return;
-    const [page, rules] = await texts[lang]();
-    i18n.addResourceBundle(lang, 'page', page.default);
-    i18n.addResourceBundle(lang, 'rules', rules.default);
+    if (!i18n.hasResourceBundle(lang, 'page')) i18n.addResourceBundle(lang, 'page', (await pages[lang]()).default);
+    if (rulesWanted && !i18n.hasResourceBundle(lang, 'rules')) {
+        i18n.addResourceBundle(lang, 'rules', (await rules[lang]()).default);
+        rulesCount.value++;
+    }
+}
+
+// The names of rules come after signing in: the sign-in page has no use for them.
+export async function loadRules() {
+    rulesWanted = true;
+    await load(language.value);
 }
 
 export async function setLanguage(lang: Language) {
@@ -68,6 +75,7 @@ export function t(key: Key, values?: Record<string, string | number>): string {
 // A rule or concept of the triage in plain words; one that is not known keeps its name.
 export function ruleText(rule: string): string {
     void language.value;
+    void rulesCount.value;
     return i18n.t(rule, { ns: 'rules', defaultValue: rule.replaceAll('_', ' ') });
 }
 

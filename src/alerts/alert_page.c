@@ -95,8 +95,11 @@ struct problem *audience_first(struct pg_tx *tx, const struct ctx *cx, struct uu
         if (pg_get_int(r, i, DUTY_TIER) == ret->tier)
             people_add(&ret->page, pg_get_uuid(r, i, DUTY_USER));
     }
-    ret->nobody = pg_rows(r) == 0;
-    return ret->nobody ? admins_add(tx, cx, &ret->page) : NULL;
+    if (pg_rows(r) > 0)
+        return NULL;
+    ret->nobody = true;
+    ret->tier = TIER_ADMINS;
+    return admins_add(tx, cx, &ret->page);
 }
 
 static void take(const struct pg_result *r, size_t i, struct audience *ret)

@@ -32,7 +32,9 @@ static const struct pg_stmt listed = {
     SELECT_ALERT "AND CASE WHEN $2::text IS NULL THEN a.status <> 'CLOSED' ELSE a.status = $2 END"
                  " AND ($3::text IS NULL OR a.urgency_level = $3)"
                  " AND ($4::uuid IS NULL OR a.assigned_to IS NULL OR a.assigned_to = $4"
-                 " OR a.acknowledged_by = $4)"
+                 " OR a.acknowledged_by = $4"
+                 " OR EXISTS (SELECT FROM alert_events e WHERE e.clinic_id = a.clinic_id"
+                 " AND e.alert_id = a.id AND e.event = 'PAGED' AND e.user_id = $4))"
                  " AND (NOT $5::bool OR (-a.urgency_rank, a.created_at, a.id) >"
                  " (-$6::bigint, $7::timestamptz, $8::uuid))"
                  " ORDER BY a.urgency_rank DESC, a.created_at, a.id LIMIT $9::int"};
@@ -104,6 +106,10 @@ static const struct pg_stmt timeline = {
                 " NULL::int AS tier, NULL AS channel, NULL AS detail, 0::bigint AS n"
                 " FROM alerts a JOIN intake_forms f ON f.clinic_id = a.clinic_id"
                 " AND f.id = a.intake_form_id WHERE a.clinic_id = $1::uuid AND a.id = $2::uuid"
+                " UNION ALL SELECT 'FORM_PROCESSED', f.processed_at, NULL, NULL, NULL, NULL, 0"
+                " FROM alerts a JOIN intake_forms f ON f.clinic_id = a.clinic_id"
+                " AND f.id = a.intake_form_id AND f.processed_at IS NOT NULL"
+                " WHERE a.clinic_id = $1::uuid AND a.id = $2::uuid"
                 " UNION ALL SELECT event, at, user_id, tier, channel, detail, id FROM alert_events"
                 " WHERE clinic_id = $1::uuid AND alert_id = $2::uuid) t"
                 " LEFT JOIN users u ON u.clinic_id = $1::uuid AND u.id = t.user_id"};

@@ -17,11 +17,15 @@ static const struct pg_stmt due_locked = {
 static const struct pg_stmt sms_done = {
     "alert_sms_done",
     "UPDATE alerts SET sms_due_at = NULL WHERE clinic_id = $1::uuid AND id = $2::uuid"};
-/* Paged a while ago and nobody reached: the jobs failed, or were lost with Redis. */
+/* Jobs may be lost with Redis, or end while a provider is away: for a day an alert nobody was
+ * reached for, and for ten minutes any open one, is looked at again. What was sent is not sent
+ * again. */
 static const struct pg_stmt unsent = {
-    "alerts_unsent", "SELECT id, clinic_id FROM alerts WHERE status = 'PENDING'"
-                     " AND created_at BETWEEN now() - interval '1 day' AND now() - interval '30 s'"
-                     " ORDER BY created_at LIMIT 200"};
+    "alerts_unsent", "SELECT id, clinic_id FROM alerts WHERE created_at < now() - interval '30 s'"
+                     " AND ((status IN ('PENDING', 'ESCALATED')"
+                     " AND created_at > now() - interval '1 day') OR (status = 'DELIVERED'"
+                     " AND created_at > now() - interval '10 minutes'))"
+                     " ORDER BY created_at LIMIT 500"};
 static const struct pg_stmt *const stmts[] = {&due, &due_locked, &sms_done, &unsent};
 
 __attribute__((constructor)) static void register_statements(void)

@@ -27,7 +27,8 @@ struct jw {
 /* A writer of one value that appends to `out`. */
 struct jw jw_to(struct buf *out);
 
-/* Open an object or an array; more than JW_DEPTH_MAX of them is our mistake and ends the process. */
+/* Open an object or an array; more than JW_DEPTH_MAX of them is our mistake and ends the process.
+ */
 void jw_obj(struct jw *w);
 void jw_arr(struct jw *w);
 void jw_end(struct jw *w); /* closes the innermost */

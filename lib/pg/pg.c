@@ -157,8 +157,8 @@ static struct problem *connect_now(struct pg_conn *conn, struct arena *arena)
 }
 
 /* True when the server closed a connection that lay idle: seen before anything is sent. What can be
- * read first may be the answer of the last Sync and the server's farewell, so it is read to its end:
- * a few times, because one that keeps talking is alive. */
+ * read first may be the answer of the last Sync and the server's farewell, so it is read to its
+ * end: a few times, because one that keeps talking is alive. */
 static bool closed_while_idle(struct pg_conn *conn)
 {
     for (int i = 0; i < 4; i++) {

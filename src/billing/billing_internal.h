@@ -9,6 +9,7 @@ struct billing_item {
     struct str order_id, status, currency;
     int64_t cents, synced_us;
 };
+/* The cached orders of one patient and when they were last read (wall us; 0: never). */
 struct problem *billing_of_patient(struct pg_tx *tx, const struct ctx *cx, struct uuid patient,
                                    struct billing_item **ret, size_t *ret_count,
                                    int64_t *ret_synced_us);
@@ -38,6 +39,7 @@ struct problem *square_progress(struct pg_tx *tx, const struct ctx *cx, struct s
                                 int64_t since_us, bool finished);
 struct problem *square_failed(struct pg_tx *tx, const struct ctx *cx, const char *why);
 
+/* The job of QUEUE_SQUARE: reads one page after the other until the round is done. */
 struct problem *square_sync_job(struct bullmq_job *job);
 http_handler square_webhook;
 

@@ -2,7 +2,7 @@
 //
 // Rule: a lost connection is said at once and in words; an alert screen that only looks alive kills.
 import type { ComponentChildren } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { useLocation } from 'preact-iso';
 
 import { Icon } from '../ui/icons';
@@ -26,10 +26,21 @@ function Tabs({ tabs }: { tabs: Tab[] }) {
     );
 }
 
+// A menu closes when something else is touched.
+function closeOutside(menu: HTMLDetailsElement) {
+    const touched = (e: Event) => {
+        if (!menu.contains(e.target as Node)) menu.open = false;
+    };
+    document.addEventListener('click', touched);
+    return () => document.removeEventListener('click', touched);
+}
+
 function Person() {
     const person = me.value!;
+    const menu = useRef<HTMLDetailsElement>(null);
+    useEffect(() => closeOutside(menu.current!), []);
     return (
-        <details class="person">
+        <details class="person" ref={menu}>
             <summary>
                 <span class="person-name">{person.fullName}</span>
                 <span class="dim">{t(`role.${person.role}`)}</span>

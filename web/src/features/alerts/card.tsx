@@ -102,6 +102,9 @@ export function AlertList({ alerts, names, empty, focus }: ListProps) {
     const done = alerts.filter((a) => a.acknowledgedAt);
     return (
         <>
+            <p class="hidden" role="status">
+                {t('alert.count', { open: open.length })}
+            </p>
             {open.length === 0 && <p class="empty">{empty}</p>}
             <ul class="cards" aria-label={t('alert.open')}>
                 {open.map((a) => (

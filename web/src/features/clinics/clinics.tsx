@@ -52,7 +52,12 @@ export default function Clinics() {
                                 <tfoot>
                                     <tr>
                                         <th scope="row">{t('clinics.total')}</th>
-                                        <Numbers cells={data.totals} below={data.suppressedBelow} />
+                                        {CELLS.map((cell) => (
+                                            <td key={cell}>
+                                                {data.clinics.some((clinic) => clinic[cell] === null) && '≥ '}
+                                                {data.totals[cell]}
+                                            </td>
+                                        ))}
                                     </tr>
                                 </tfoot>
                             </table>

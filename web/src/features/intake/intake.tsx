@@ -6,7 +6,7 @@ import { me } from '../../app/session';
 import { useQueue } from '../../lib/query';
 import type { QueueItem } from '../../lib/types';
 import { Icon } from '../../ui/icons';
-import { Badge, Empty, Loaded, Title, UrgencyBadge, When } from '../../ui/parts';
+import { Empty, Loaded, Title, UrgencyBadge, When } from '../../ui/parts';
 import { SentForm } from './sent_form';
 import { add, uploads } from './uploads';
 
@@ -16,7 +16,7 @@ function Picker({ name, camera, onFiles }: { name: string; camera?: boolean; onF
     const input = useRef<HTMLInputElement>(null);
     return (
         <>
-            <button type="button" class={camera ? 'big camera' : 'primary big'} onClick={() => input.current?.click()}>
+            <button type="button" class={camera ? 'big' : 'primary big'} onClick={() => input.current?.click()}>
                 <Icon name={camera ? 'camera' : 'upload'} />
                 {name}
             </button>
@@ -64,7 +64,7 @@ function DropZone() {
             <p class="dim">{t('forms.kinds')}</p>
             <div class="actions center">
                 <Picker name={t('forms.pick')} onFiles={take} />
-                <Picker name={t('forms.photo')} camera onFiles={take} />
+                {navigator.maxTouchPoints > 0 && <Picker name={t('forms.photo')} camera onFiles={take} />}
             </div>
             <label class="inline">
                 {t('forms.room')}
@@ -83,7 +83,6 @@ function QueueRow({ item }: { item: QueueItem }) {
                 {lockedByOther && <span class="dim">{t('review.locked')}</span>}
             </div>
             {item.urgencyLevel && <UrgencyBadge level={item.urgencyLevel} />}
-            {item.isEmergency && <Badge tone="bad">{t('forms.emergency')}</Badge>}
             <a class="button small" href={`/forms/${item.formId}`}>
                 {t('review.open')}
             </a>
@@ -113,7 +112,7 @@ export default function Intake() {
     return (
         <>
             <Title>{t('nav.forms')}</Title>
-            <div class="columns wide-first">
+            <div class="columns">
                 <div>
                     <DropZone />
                     <section aria-labelledby="sent-title">

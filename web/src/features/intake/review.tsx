@@ -18,6 +18,8 @@ type Edits = Partial<Record<FieldKey, string>>;
 const read = (parsed: Parsed, key: FieldKey) => String(parsed.fields[key].value ?? '');
 const NUMERIC: readonly FieldKey[] = ['heartRate', 'respiratoryRate', 'systolicBp', 'diastolicBp', 'temperatureC', 'spo2', 'painScore'];
 
+const LONG: readonly FieldKey[] = ['fullName', 'chiefComplaint', 'allergies', 'medications'];
+
 function changed(parsed: Parsed, edits: Edits): Record<string, string | number | null> {
     const out: Record<string, string | number | null> = {};
     for (const key of FIELDS) {
@@ -51,7 +53,7 @@ function Field({ name, parsed, value, locked, wrong, onEdit, onFocus }: FieldPro
     const hint = `hint-${name}`;
     const notes = [doubtful && t('review.doubtful'), wrong && t('review.wrong')].filter(Boolean).join(' · ');
     return (
-        <label class={`field ${doubtful || wrong ? 'doubt' : ''}`}>
+        <label class={`field ${LONG.includes(name) ? 'long' : ''} ${doubtful || wrong ? 'doubt' : ''}`}>
             <span>
                 {fieldText(name)}
                 {was !== null && <span class="dim"> {Math.round(confidence * 100)} %</span>}
@@ -107,8 +109,12 @@ function Editor({ form, etag, parsed }: { form: Form; etag: string; parsed: Pars
         };
     }, [dirty, done]);
     return (
-        <div class="columns review">
-            <PageView formId={form.formId} pages={form.pages ?? 1} field={parsed.fields[focus]} />
+        <div class="columns even review">
+            {form.panDetected && !form.panRedacted ? (
+                <p class="note warn">{t('review.withheld')}</p>
+            ) : (
+                <PageView formId={form.formId} pages={form.pages ?? 1} field={parsed.fields[focus]} />
+            )}
             <form
                 class="fields"
                 onSubmit={(e) => {

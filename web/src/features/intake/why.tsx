@@ -32,13 +32,15 @@ export function whyText(code: string): string {
 }
 
 export function ReviewWhy({ why }: { why: string[] }) {
+    // What cannot be read is missing too; once is enough.
+    const shown = why.filter((code) => !why.includes(code.replace('missing:', 'unreadable:')) || !code.startsWith('missing:'));
     return (
         <div class="note warn">
             <p>
                 <strong>{t('review.needed')}</strong>
             </p>
             <ul>
-                {(why.length ? why : ['sample']).map((code) => (
+                {(shown.length ? shown : ['sample']).map((code) => (
                     <li key={code}>{whyText(code)}</li>
                 ))}
             </ul>

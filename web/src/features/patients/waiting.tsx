@@ -27,10 +27,12 @@ function Steps({ patient }: { patient: Patient }) {
         },
     });
     const name = patient.fullName ?? t('patient.unknown');
+    const steps = nextSteps(patient);
+    if (steps.length === 0) return null;
     return (
         <>
             <div class="actions tight">
-                {nextSteps(patient).map((status) => (
+                {steps.map((status) => (
                     <button
                         type="button"
                         class="small"

@@ -56,6 +56,13 @@ static enum start may_start(const struct page *page, const struct lines *lines, 
     return before->folded.n == 0 ? START_ANY : START_NO;
 }
 
+/* "MFever": a marked box read as letters of the label behind it. */
+static bool marked_over(struct str joined, struct str pattern)
+{
+    return pattern.n >= 4 && joined.n > pattern.n && joined.n <= pattern.n + 3 &&
+           memcmp(joined.p + joined.n - pattern.n, pattern.p, pattern.n) == 0;
+}
+
 /* The best pattern for the words from `at` on; false when none. */
 static bool label_match(struct arena *arena, const struct page *page, const struct lines *lines,
                         struct line line, int at, struct label *ret)
@@ -77,9 +84,13 @@ static bool label_match(struct arena *arena, const struct page *page, const stru
             struct str pattern = str_of(label_patterns[i].folded);
             int allowed = edits_allowed(pattern.n);
             int distance = text_distance((struct str){joined, n}, pattern, allowed);
-            if (distance > allowed || n == 0 || (int)pattern.n - 3 * distance <= best)
+            bool symptom =
+                label_patterns[i].means >= LABEL_SYMPTOM && label_patterns[i].means < LABEL_STOP;
+            if (symptom && distance > allowed && marked_over((struct str){joined, n}, pattern))
+                distance = allowed;
+            if (distance > allowed || n == 0 || 2 * (int)pattern.n - 3 * distance <= best)
                 continue;
-            best = (int)pattern.n - 3 * distance;
+            best = 2 * (int)pattern.n - 3 * distance;
             *ret = (struct label){.means = label_patterns[i].means,
                                   .first = at,
                                   .last = last,

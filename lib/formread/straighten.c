@@ -35,12 +35,16 @@ static void scale_choose(struct page *page, int w, int h, double aspect)
 
 static double skew_find(PIX *grey)
 {
-    CLEANUP(pix_free) PIX *bin = pixThresholdToBinary(grey, INK_LEVEL);
+    int w = pixGetWidth(grey), h = pixGetHeight(grey);
+    BOX *middle = boxCreate(w / 12, h / 12, w - w / 6, h - h / 6); /* a photo's edges mislead */
+    CLEANUP(pix_free) PIX *part = pixClipRectangle(grey, middle, NULL);
+    CLEANUP(pix_free) PIX *bin = part ? pixThresholdToBinary(part, INK_LEVEL) : NULL;
     l_float32 angle = 0, conf = 0;
+    boxDestroy(&middle);
     if (bin == NULL ||
         pixFindSkewSweepAndSearch(bin, &angle, &conf, 4, 2, SKEW_RANGE, SKEW_DELTA, 0.01f) != 0)
         return 0;
-    return conf > 2.5f && fabsf(angle) > 0.03f ? angle : 0;
+    return conf > 2.0f && fabsf(angle) > 0.03f ? angle : 0;
 }
 
 bool page_straighten(struct page *page, PIX *display, double aspect, int turn)

@@ -163,6 +163,18 @@ static void national_id_put(struct parsed_form *form, struct parsed_value v)
     form->national_id_type = str_eq(str_of(form->language), STR("en")) ? "SSN" : "CC";
 }
 
+/* A sentence that holds a card number ("Pay with 4111...") is no complaint: it is left out. */
+static struct str without_card_sentence(struct str text)
+{
+    struct pan_span span;
+    if (pan_find(text, &span, 1) == 0)
+        return text;
+    for (size_t i = span.start; i > 0; i--)
+        if (text.p[i - 1] == '.')
+            return str_trim((struct str){text.p, i - 1});
+    return text;
+}
+
 static void field_put(struct arena *arena, struct parsed_form *form, const json_t *item)
 {
     enum field field = field_of(text_of(json_object_get(item, "key")));
@@ -173,6 +185,8 @@ static void field_put(struct arena *arena, struct parsed_form *form, const json_
         return;
     struct str raw = text_of(json_object_get(item, "text")), normal = STR_NONE;
     enum date_order order = form->day_first ? DATE_DAY_FIRST : DATE_MONTH_FIRST;
+    if (field == FIELD_CHIEF_COMPLAINT)
+        raw = without_card_sentence(raw);
     double fit = parsed_is_blank(raw) ? 0 : field_normal(arena, field, raw, order, &normal);
     if (fit > 0) {
         v.text = field == FIELD_NATIONAL_ID ? normal : scrubbed(arena, normal);
@@ -197,6 +211,27 @@ static void redact(struct parsed_form *form, int page, struct parsed_box box, co
         return;
     }
     form->redactions[form->redaction_count++] = (struct parsed_redaction){page, box, kind};
+}
+
+/* Groups of one number ("4111 1143 ...") become one rectangle: the gaps between them too. */
+static void redactions_join(struct parsed_form *form)
+{
+    for (size_t i = 0; i < form->redaction_count; i++)
+        for (size_t j = i + 1; j < form->redaction_count; j++) {
+            struct parsed_redaction *a = &form->redactions[i], *b = &form->redactions[j];
+            double low = fmin(a->box.h, b->box.h);
+            double gap = fmax(a->box.x, b->box.x) - fmin(a->box.x + a->box.w, b->box.x + b->box.w);
+            double rows = fmin(a->box.y + a->box.h, b->box.y + b->box.h) - fmax(a->box.y, b->box.y);
+            if (a->page != b->page || !str_eq(str_of(a->kind), str_of(b->kind)) ||
+                rows < low * 0.4 || gap > low * 4)
+                continue;
+            double x = fmin(a->box.x, b->box.x), y = fmin(a->box.y, b->box.y);
+            double right = fmax(a->box.x + a->box.w, b->box.x + b->box.w);
+            double bottom = fmax(a->box.y + a->box.h, b->box.y + b->box.h);
+            a->box = (struct parsed_box){x, y, right - x, bottom - y};
+            *b = form->redactions[--form->redaction_count];
+            j = i; /* the grown rectangle may reach others now */
+        }
 }
 
 /* The words of each span; `words` come in any order with their offsets. */
@@ -246,8 +281,13 @@ static void labels_redact(struct parsed_form *form, const json_t *fields)
         if (kind == NULL || !json_is_true(json_object_get(item, "ink")))
             continue;
         form->pan_detected = form->pan_detected || field == FIELD_CARD_NUMBER;
-        redact(form, small_int(json_object_get(item, "page"), form->pages - 1),
-               parsed_box_grown(parsed_box_of(json_object_get(item, "box")), 0.15), kind);
+        struct parsed_box box = parsed_box_grown(parsed_box_of(json_object_get(item, "box")), 0.15);
+        if (field == FIELD_CARD_NUMBER) { /* digits in boxes: the outer boxes too */
+            double more = fmin(box.x, box.h);
+            box.x -= more;
+            box.w = fmin(1 - box.x, box.w + more + box.h);
+        }
+        redact(form, small_int(json_object_get(item, "page"), form->pages - 1), box, kind);
     }
 }
 
@@ -301,6 +341,7 @@ static void reader_json_take(struct arena *arena, const json_t *root, struct par
     form->text = scrub(arena, (struct raw_text){text});
     spans_redact(form, text, json_object_get(root, "words"));
     labels_redact(form, fields);
+    redactions_join(form);
     json_array_foreach (fields, index, item)
         field_put(arena, form, item);
     parsed_symptoms_read(arena, form, json_object_get(root, "symptoms"));

@@ -77,7 +77,8 @@ for (const [id, what] of [
     ['p005', 'values above their labels, circled symptoms'],
     ['p011', 'a table in Spanish with YES and NO columns'],
     ['p016', 'a fax of two pages with [X] boxes'],
-    ['p019', 'a scan with a card number'],
+    ['p026', 'a born-digital PDF'],
+    ['p034', 'values that go on in a second line'],
 ])
     test(`${what} is read whole (${id})`, async () => {
         const { status, lines } = await read(path(id));

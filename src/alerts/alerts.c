@@ -135,7 +135,7 @@ static struct problem *raise_existing(struct pg_tx *tx, const struct ctx *cx,
 struct problem *alert_create(struct pg_tx *tx, const struct ctx *cx, const struct alert_new *values,
                              struct uuid *ret_id)
 {
-    struct uuid id = uuid_is_none(values->id) ? uuid_v7() : values->id;
+    struct uuid id = uuid_is_none(values->id) ? ctx_new_id(cx, "alerts") : values->id;
     struct alert_policy policy;
     struct audience to;
     struct patient patient;

@@ -20,7 +20,7 @@
 #include "phi/phi.h"
 #include "socketio/socketio.h"
 
-enum { SWEEP_MS = 1000, ACTIVE_EVERY = 3 /* sweeps */, AUTH_MAX = 16384 };
+enum { SWEEP_MS = 1000, ACTIVE_EVERY = 3 /* sweeps */, AUTH_MAX = 16384, RECOVERY_MS = 120000 };
 
 struct live {
     struct app *app;
@@ -107,11 +107,13 @@ static void entry_check(uv_work_t *work)
     pthread_mutex_unlock(&live->db_lock);
 }
 
-static void on_connected(struct sio_socket *socket, void *user)
+/* Joined before the decision, so that nothing is missed between it and the first event. A restored
+ * session has the same rooms: its identity is all that they are made of. */
+static void rooms_join(struct sio_socket *socket, struct arena *arena, const struct auth_claims *c)
 {
-    (void)user;
-    const struct auth_claims *c = &((struct session *)sio_data(socket))->claims;
-    CLEANUP(arena_free) struct arena *arena = arena_new(1 << 16);
+    const char *identity =
+        arena_fmt(arena, "%s:%s:%s", uuid_z(c->user_id), uuid_z(c->clinic_id), role_name(c->role));
+    sio_identity_set(socket, str_of(identity));
     sio_join(socket, str_of(live_room_user(arena, c->user_id)));
     sio_join(socket, str_of(live_room_role(arena, c->clinic_id, c->role)));
     sio_join(socket, str_of(room_clinic(arena, c->clinic_id)));
@@ -143,7 +145,8 @@ static void entry_done(uv_work_t *work, int status)
         struct session *session = mem_new(struct session);
         session->claims = e->claims;
         sio_data_set(socket, session);
-        sio_accept(socket); /* on_connected joins the rooms in this same turn */
+        rooms_join(socket, e->arena, &e->claims);
+        sio_accept(socket);
     }
     arena_free(&e->arena);
     free(e);
@@ -378,6 +381,7 @@ struct problem *live_start(struct app *app, uv_loop_t *loop, struct http_server 
     *ret = live;
     struct sio_options options = {
         .origins = web_list(live->arena, conf_text(app->conf, "NEXACORE_CORS_ORIGINS")),
+        .recovery_ms = RECOVERY_MS,
         .payload_max_bytes = 64 * 1024, /* clients have little to say here */
         .route_flags = ROUTE_PUBLIC,    /* the token comes with CONNECT */
     };
@@ -385,7 +389,6 @@ struct problem *live_start(struct app *app, uv_loop_t *loop, struct http_server 
     struct sio_namespace_config root = {
         .name = "/",
         .connect = on_connect,
-        .connected = on_connected,
         .disconnect = on_disconnect,
         .rewrite = on_rewrite,
         .binary_refused = true,

@@ -22,16 +22,16 @@ int64_t clock_mono_us(void)
 void clock_text(int64_t wall_us, char ret_text[CLOCK_TEXT_MAX])
 {
     time_t seconds = (time_t)(wall_us / 1000000);
-    int ms = (int)(wall_us % 1000000 / 1000);
-    if (ms < 0) {
-        ms += 1000;
+    int us = (int)(wall_us % 1000000);
+    if (us < 0) { /* before 1970: the second that has begun, as after it */
+        us += 1000000;
         seconds--;
     }
     struct tm tm;
     gmtime_r(&seconds, &tm);
     char day[24];
     strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(ret_text, CLOCK_TEXT_MAX, "%s.%03dZ", day, ms);
+    snprintf(ret_text, CLOCK_TEXT_MAX, "%s.%03dZ", day, us / 1000);
 }
 
 static bool digits(struct str s, size_t at, size_t n, int *ret)

@@ -23,19 +23,22 @@ enum {
     ANSWER_TIMEOUT_MS = 4000,
     CONNECT_TIMEOUT_S = 2,
     CONNECT_PAUSE_US = 300000, /* after a failed connect nobody waits again for this long */
+    IDLE_READS_MAX = 64,
 };
 
 enum pending_kind { PENDING_PREPARE, PENDING_QUERY, PENDING_SYNC };
 
 struct pending {
     enum pending_kind kind;
-    size_t slot; /* PENDING_PREPARE: the prepared slot that becomes valid */
+    size_t slot; /* PENDING_PREPARE: of the statement */
 };
 
+/* A slot, once taken, stays its statement's as long as the connection: a probe past it must not end
+ * there. When the server refused to prepare it, it is sent again. */
 struct prepared {
     const struct pg_stmt *stmt;
     unsigned role;
-    bool ready;
+    bool sent;
 };
 
 struct pg_conn {
@@ -48,6 +51,7 @@ struct pg_conn {
     struct prepared prepared[PREPARED_SLOTS];
     const char *roles[ROLES_MAX]; /* 0: none */
     unsigned role;                /* of the open transaction */
+    int64_t pause_until_us;       /* after a wait that took its whole time: no connect before */
     char sqlstate[6];
 };
 
@@ -61,7 +65,11 @@ static size_t registry_count;
 
 void pg_register(const struct pg_stmt *const *stmts, size_t count)
 {
-    for (size_t i = 0; i < count && registry_count < ARRAY_LEN(registry); i++)
+    if (count > ARRAY_LEN(registry) - registry_count) {
+        fprintf(stderr, "nexacore: more than %zu SQL statements\n", ARRAY_LEN(registry));
+        abort();
+    }
+    for (size_t i = 0; i < count; i++)
         registry[registry_count++] = stmts[i];
 }
 
@@ -122,6 +130,14 @@ static struct problem *lost(struct pg_conn *conn, struct arena *arena, const cha
     return p;
 }
 
+/* The server took a whole answer's time: it is not asked again at once, so that what a caller does
+ * on the way out (give a key back, write an error down) does not wait a second time. */
+static struct problem *timed_out(struct pg_conn *conn, struct arena *arena, const char *what)
+{
+    conn->pause_until_us = clock_mono_us() + CONNECT_PAUSE_US;
+    return lost(conn, arena, what);
+}
+
 static void notice_quietly(void *arg, const PGresult *notice)
 {
     (void)arg;
@@ -130,8 +146,8 @@ static void notice_quietly(void *arg, const PGresult *notice)
 
 static struct problem *connect_now(struct pg_conn *conn, struct arena *arena)
 {
-    int64_t now = clock_mono_us();
-    if (now - atomic_load(&connect_failed_us) < CONNECT_PAUSE_US && connect_failed_us != 0)
+    int64_t now = clock_mono_us(), failed = atomic_load(&connect_failed_us);
+    if (now < conn->pause_until_us || (failed != 0 && now - failed < CONNECT_PAUSE_US))
         return lost(conn, arena, "connect paused");
     char timeout[16];
     snprintf(timeout, sizeof(timeout), "%d", CONNECT_TIMEOUT_S);
@@ -153,35 +169,6 @@ static struct problem *connect_now(struct pg_conn *conn, struct arena *arena)
     if (!PQenterPipelineMode(conn->pq) || PQsetnonblocking(conn->pq, 1) != 0)
         return lost(conn, arena, "pipeline mode");
     atomic_store(&connect_failed_us, 0);
-    return NULL;
-}
-
-/* True when the server closed a connection that lay idle: seen before anything is sent. What can be
- * read first may be the answer of the last Sync and the server's farewell, so it is read to its
- * end: a few times, because one that keeps talking is alive. */
-static bool closed_while_idle(struct pg_conn *conn)
-{
-    for (int i = 0; i < 4; i++) {
-        struct pollfd fd = {.fd = PQsocket(conn->pq), .events = POLLIN};
-        if (poll(&fd, 1, 0) <= 0)
-            return false;
-        if (!PQconsumeInput(conn->pq) || PQstatus(conn->pq) != CONNECTION_OK)
-            return true;
-    }
-    return false;
-}
-
-static struct problem *ready(struct pg_conn *conn, struct arena *arena)
-{
-    if (conn->pq && (PQstatus(conn->pq) != CONNECTION_OK || closed_while_idle(conn)))
-        disconnect(conn);
-    return conn->pq ? NULL : connect_now(conn, arena);
-}
-
-struct problem *pg_raw(struct pg_conn *conn, struct arena *arena, PGconn **ret)
-{
-    TRY(ready(conn, arena));
-    *ret = conn->pq;
     return NULL;
 }
 
@@ -215,8 +202,10 @@ static struct problem *flush(struct pg_conn *conn, struct arena *arena)
         int left = PQflush(conn->pq);
         if (left == 0)
             return NULL;
-        if (left < 0 || !wait_io(conn, POLLIN | POLLOUT, deadline))
+        if (left < 0)
             return lost(conn, arena, "send");
+        if (!wait_io(conn, POLLIN | POLLOUT, deadline))
+            return timed_out(conn, arena, "not taken in time");
         if (!PQconsumeInput(conn->pq))
             return lost(conn, arena, "send");
     }
@@ -228,7 +217,7 @@ static struct problem *next_result(struct pg_conn *conn, struct arena *arena, PG
     int64_t deadline = deadline_of(conn);
     while (PQisBusy(conn->pq)) {
         if (!wait_io(conn, POLLIN, deadline))
-            return lost(conn, arena, "no answer in time");
+            return timed_out(conn, arena, "no answer in time");
         if (!PQconsumeInput(conn->pq))
             return lost(conn, arena, "receive");
     }
@@ -257,6 +246,8 @@ static struct problem *read_one(struct pg_conn *conn, struct arena *arena, PGres
 {
     PGresult *result = NULL, *end = NULL;
     TRY(next_result(conn, arena, &result));
+    if (!result)
+        return lost(conn, arena, "an answer is missing");
     struct pending oldest = conn->pending[0];
     shift_pending(conn);
     if (oldest.kind != PENDING_SYNC) {
@@ -269,13 +260,11 @@ static struct problem *read_one(struct pg_conn *conn, struct arena *arena, PGres
     }
     *ret_result = NULL;
     if (succeeded(result)) {
-        if (oldest.kind == PENDING_PREPARE)
-            conn->prepared[oldest.slot].ready = true;
         *ret_result = result;
         return NULL;
     }
     if (oldest.kind == PENDING_PREPARE)
-        conn->prepared[oldest.slot] = (struct prepared){0};
+        conn->prepared[oldest.slot].sent = false;
     struct problem *p = NULL;
     if (PQresultStatus(result) != PGRES_PIPELINE_ABORTED) {
         const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -319,6 +308,41 @@ static struct problem *send_sync(struct pg_conn *conn, struct arena *arena)
     return flush(conn, arena);
 }
 
+/* ---- before a transaction ---------------------------------------------------------------------*/
+
+/* True when the server closed a connection that lay idle: seen before anything is sent. Reads until
+ * nothing more is there, because the end may lie behind a notification or a last message. */
+static bool closed_while_idle(struct pg_conn *conn)
+{
+    for (int i = 0; i < IDLE_READS_MAX; i++) {
+        struct pollfd fd = {.fd = PQsocket(conn->pq), .events = POLLIN};
+        if (poll(&fd, 1, 0) <= 0)
+            return false;
+        if (!PQconsumeInput(conn->pq) || PQstatus(conn->pq) != CONNECTION_OK)
+            return true;
+    }
+    return false;
+}
+
+/* A connection with nothing under way. What the last read left (the answer to its Sync) is taken
+ * here; a connection that was closed meanwhile is opened again, so that a server that came back is
+ * not one more failure to each connection. One that does not answer is a problem. */
+static struct problem *ready(struct pg_conn *conn, struct arena *arena)
+{
+    if (conn->pq && conn->pending_count > 0)
+        read_pending(conn, arena, NULL); /* its rows were given out already: nothing to report */
+    if (conn->pq && (PQstatus(conn->pq) != CONNECTION_OK || closed_while_idle(conn)))
+        disconnect(conn);
+    return conn->pq ? NULL : connect_now(conn, arena);
+}
+
+struct problem *pg_raw(struct pg_conn *conn, struct arena *arena, PGconn **ret)
+{
+    TRY(ready(conn, arena));
+    *ret = conn->pq;
+    return NULL;
+}
+
 /* ---- prepared statements ----------------------------------------------------------------------*/
 
 /* The slot of a statement under the current role: open addressing by pointer. */
@@ -344,8 +368,8 @@ static struct problem *send_stmt(struct pg_tx *tx, const struct pg_stmt *stmt,
     size_t slot = slot_of(conn, stmt);
     char name[96];
     snprintf(name, sizeof(name), "%u_%s", conn->role, stmt->name);
-    if (!conn->prepared[slot].stmt) {
-        conn->prepared[slot] = (struct prepared){stmt, conn->role, false};
+    if (!conn->prepared[slot].sent) {
+        conn->prepared[slot] = (struct prepared){stmt, conn->role, true};
         if (!PQsendPrepare(conn->pq, name, stmt->sql, (int)count, NULL))
             return lost(conn, tx->arena, "prepare");
         note(conn, PENDING_PREPARE, slot);
@@ -418,8 +442,6 @@ struct problem *pg_tx_begin(struct pg_tx *tx, struct pg_conn *conn, struct arena
                             size_t setting_count)
 {
     TRY(ready(conn, arena));
-    if (conn->pending_count > 0)
-        TRY(read_pending(conn, arena, NULL)); /* the Sync of the last read */
     conn->sqlstate[0] = '\0';
     conn->role = 0;
     *tx = (struct pg_tx){.conn = conn, .arena = arena, .read_only = mode == PG_READ};
@@ -554,6 +576,10 @@ struct problem *pg_script(struct pg_tx *tx, const char *sql)
         return lost(conn, tx->arena, "pipeline mode");
     PGresult *result = PQexec(conn->pq, sql);
     struct problem *p = NULL;
+    if (PQstatus(conn->pq) != CONNECTION_OK) {
+        PQclear(result);
+        return lost(conn, tx->arena, "script");
+    }
     if (!succeeded(result)) {
         tx->failed = true;
         const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -570,9 +596,9 @@ struct problem *pg_wait_notify(struct pg_conn *conn, struct arena *arena, int ti
                                bool *ret_notified)
 {
     *ret_notified = false;
-    TRY(ready(conn, arena));
-    if (conn->pending_count > 0)
-        TRY(read_pending(conn, arena, NULL));
+    if (!conn->pq)
+        return lost(conn, arena, "wait");
+    TRY(read_pending(conn, arena, NULL));
     int64_t deadline = clock_mono_us() + (int64_t)timeout_ms * 1000;
     for (;;) {
         PGnotify *n = PQnotifies(conn->pq);

@@ -7,7 +7,8 @@
  *
  * Results are binary: read them with the pg_get functions, which check the column's length.
  * A lost connection is PROBLEM_UNAVAILABLE; the next pg_tx_begin reconnects (at most one try a
- * call, bounded by `connect_timeout`, so that a request answers 503 in time). */
+ * call, bounded by `connect_timeout`, so that a request answers 503 in time). One that was closed
+ * while it lay idle is opened again at once. */
 #ifndef NEXACORE_PG_H
 #define NEXACORE_PG_H
 
@@ -24,7 +25,7 @@ struct pg_stmt {
     const char *sql;  /* $1.. with explicit casts where the type is not plain from the column */
 };
 
-/* Registers a table of statements for pg_statements(), so that tests can prepare every one.
+/* Registers a table of statements for pg_registered(), so that tests can prepare every one.
  * Called by the application's wiring; the table must be static. */
 void pg_register(const struct pg_stmt *const *stmts, size_t count);
 size_t pg_registered(const struct pg_stmt *const **ret);
@@ -145,11 +146,12 @@ int64_t pg_get_int(const struct pg_result *r, size_t row,
                    int col);                                      /* int2, int4, int8; NULL -> 0 */
 bool pg_get_bool(const struct pg_result *r, size_t row, int col); /* NULL -> false */
 int64_t pg_get_time(const struct pg_result *r, size_t row,
-                    int col); /* timestamptz -> wall us; NULL -> 0 */
+                    int col); /* timestamptz -> wall us; NULL -> 0; infinity -> INT64_MIN, _MAX */
 double pg_get_real(const struct pg_result *r, size_t row, int col); /* float8; NULL -> 0 */
 
 /* Waits up to `timeout_ms` for a NOTIFY on the connection (outside transactions), after
- * `LISTEN channel` was run with pg_script. True when one came. For the relay. */
+ * `LISTEN channel` was run with pg_script. True when one came. A lost connection is
+ * PROBLEM_UNAVAILABLE and not opened again: it would listen to nothing. */
 struct problem *pg_wait_notify(struct pg_conn *conn, struct arena *arena, int timeout_ms,
                                bool *ret_notified);
 

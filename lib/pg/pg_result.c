@@ -14,9 +14,18 @@ enum { OID_JSONB = 3802 };
 /* 2000-01-01 in microseconds since 1970: PostgreSQL's epoch. */
 static const int64_t pg_epoch_us = 946684800000000LL;
 
+/* RFC 3339 with microseconds: clock_text has milliseconds, the column keeps more. */
+static const char *time_text(struct arena *arena, int64_t wall_us)
+{
+    char text[CLOCK_TEXT_MAX];
+    clock_text(wall_us, text);
+    int us = (int)(wall_us % 1000000);
+    return arena_fmt(arena, "%.*s.%06dZ", (int)strcspn(text, "."), text,
+                     us < 0 ? us + 1000000 : us);
+}
+
 static const char *param_text(struct arena *arena, const struct pg_param *p)
 {
-    char time[CLOCK_TEXT_MAX];
     switch (p->kind) {
     case PG_UUID:
         return arena_cstr(arena, str_of(uuid_z(p->uuid)));
@@ -27,9 +36,7 @@ static const char *param_text(struct arena *arena, const struct pg_param *p)
     case PG_BOOL:
         return p->flag ? "t" : "f";
     case PG_TIME:
-        clock_text(p->i64, time);
-        /* clock_text has milliseconds; the column keeps microseconds */
-        return arena_fmt(arena, "%.19s.%06dZ", time, (int)(p->i64 % 1000000));
+        return time_text(arena, p->i64);
     case PG_REAL:
         return arena_fmt(arena, "%.17g", p->real);
     case PG_NULL:
@@ -70,7 +77,6 @@ static const struct {
     {"40", PROBLEM_CONFLICT, "somebody else changed it at the same moment; try again"},
     {"55000", PROBLEM_CONFLICT, "the state does not allow this"}, /* our status machines */
     {"55P03", PROBLEM_CONFLICT, "somebody else is changing it; try again"},
-    {"55000", PROBLEM_CONFLICT, "its state does not allow this"},
     {"57", PROBLEM_UNAVAILABLE, "the database does not answer"},
     {"53", PROBLEM_UNAVAILABLE, "the database is overloaded"},
     {"08", PROBLEM_UNAVAILABLE, "the database does not answer"},
@@ -201,7 +207,8 @@ int64_t pg_get_time(const struct pg_result *r, size_t row, int col)
         return 0;
     if (n != 8)
         wrong_type(r, col);
-    return big_endian(p, n, r, col) + pg_epoch_us;
+    int64_t us = big_endian(p, n, r, col);
+    return us == INT64_MIN || us == INT64_MAX ? us : us + pg_epoch_us;
 }
 
 double pg_get_real(const struct pg_result *r, size_t row, int col)

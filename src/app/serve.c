@@ -139,6 +139,7 @@ int role_serve(struct app *app)
 {
     struct serve s = {.app = app, .arena = arena_new(16 << 20)};
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit is a failed write, not our end */
     uv_loop_init(&s.loop);
     struct problem *p = open_all(&s);
     if (p) {

@@ -175,6 +175,7 @@ int role_work(struct app *app)
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* inherited by every thread below */
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit is a failed write, not our end */
 
     struct problem *p = guard(&w, arena);
     if (!p)

@@ -77,8 +77,14 @@ static bool is_read(const struct http_request *rq)
     return rq->method == HTTP_GET || rq->method == HTTP_HEAD;
 }
 
+static bool is_denial(const struct problem *p)
+{
+    return p && (p->kind == PROBLEM_FORBIDDEN || p->kind == PROBLEM_UNAUTHENTICATED);
+}
+
 /* What the request's end means for the trail; false when nothing is to be journalled: the change
- * wrote its own event, or there is nobody to write it about. */
+ * wrote its own event, or there is nobody to write it about. A change that changed nothing (said
+ * twice) showed its answer all the same, so it is journalled like a read. */
 static bool event_of(struct http_request *rq, const struct problem *p, struct audit_event *ret)
 {
     const struct ctx *cx = ctx_of(rq);
@@ -91,14 +97,11 @@ static bool event_of(struct http_request *rq, const struct problem *p, struct au
         .target_id = cx->audit_target,
         .outcome = p ? "FAILURE" : "SUCCESS",
     };
-    if (p && p->kind == PROBLEM_FORBIDDEN) {
+    if (is_denial(p)) {
         ret->action = "ACCESS_DENIED";
         ret->outcome = "DENIED";
-        return true;
     }
-    if (p && p->kind == PROBLEM_UNAUTHENTICATED)
-        return false;
-    return is_read(rq) || p;
+    return is_read(rq) || p || !cx->audit_done;
 }
 
 struct problem *audit_after(struct http_request *rq, struct http_response *rs, struct problem *p)

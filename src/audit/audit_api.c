@@ -119,6 +119,7 @@ static struct problem *list(struct http_request *rq, struct http_response *rs)
 {
     struct ctx *cx = ctx_of(rq);
     struct filter f = {0};
+    audit_read(rq, "audit_logs", UUID_NONE);
     TRY(filter_read(rq, &f));
     bool all_clinics = cx->role == ROLE_CORPORATE_ADMIN && !cx->clinic_chosen;
     struct pg_result *rows;
@@ -131,12 +132,11 @@ static struct problem *list(struct http_request *rq, struct http_response *rs)
                  PG_P_INT(f.page.b), PG_P_INT(f.page.limit + 1)));
     TRY(pg_tx_commit(&tx));
     list_write(rs, rows, (size_t)f.page.limit);
-    audit_read(rq, "audit_logs", UUID_NONE);
     return NULL;
 }
 
 const struct http_route audit_routes[] = {
     {HTTP_GET, "/api/v1/audit-logs", list, .roles = ADMIN | CORPORATE, .audit = "READ_AUDIT",
-     .lane = HTTP_SLOW},
+     .lane = HTTP_SLOW, .flags = ROUTE_PHI_READ},
 };
 const size_t audit_route_count = ARRAY_LEN(audit_routes);

@@ -242,6 +242,8 @@ static struct problem *orphan_flush(const struct ctx *cx, const char *dir, const
     struct stat st;
     if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0 || fstat(fd, &st) != 0)
         return NULL;
+    if (st.st_nlink == 0)
+        return NULL; /* another flusher moved it whole between our open and our lock */
     TRY(file_flush(cx, name, fd, (int64_t)st.st_size, ret_events));
     return file_drop(cx, path, name);
 }

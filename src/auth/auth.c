@@ -72,7 +72,7 @@ struct problem *auth_token_verify(struct auth *auth, struct arena *arena, struct
     if (hit)
         claims = slot->claims;
     pthread_mutex_unlock(&auth->lock);
-    if (hit && claims.expires_us > clock_wall_us()) {
+    if (hit && claims.expires_us + LEEWAY_S * 1000000LL > clock_wall_us()) {
         *ret = claims;
         return NULL;
     }
@@ -195,14 +195,14 @@ struct problem *auth_before(struct http_request *rq, struct http_response *rs)
     TRY(bearer(rq, &token));
     struct auth_claims *claims = arena_make(rq->arena, struct auth_claims);
     TRY(auth_token_verify(lane->app->auth, rq->arena, token, claims));
-    TRY(auth_user_check(lane->app->auth, rq->arena, lane->db, claims));
     *cx = ctx_of_claims(rq->arena, lane->db, claims);
     cx->app = lane->app;
     cx->request_id = rq->id;
     cx->ip = rq->peer;
     cx->session = claims->session;
     cx->token_expires_us = claims->expires_us;
-    rq->user = cx;
+    rq->user = cx; /* from here on a refusal has somebody to be audited about */
+    TRY(auth_user_check(lane->app->auth, rq->arena, lane->db, claims));
     if (!(rq->route->roles & BIT(cx->role)))
         return problem_new(rq->arena, PROBLEM_FORBIDDEN, "your role may not do this");
     return choose_clinic(rq, cx);

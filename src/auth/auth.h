@@ -28,7 +28,7 @@ struct auth_claims {
     enum role role;
     char subject[256]; /* users.auth_id */
     char session[64];
-    int64_t expires_us; /* wall */
+    int64_t expires_us; /* wall, as the token says: requests have 60 s of leeway, sockets none */
 };
 
 /* Reads the settings; the first token fetches the keys, so this works while the issuer is down. */

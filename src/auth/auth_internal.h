@@ -8,7 +8,7 @@
 #include "auth/jwks.h"
 #include "base/crypt.h"
 
-enum { TOKEN_SLOTS = 4096, USER_SLOTS = 4096, USER_TTL_US = 4000000 };
+enum { TOKEN_SLOTS = 4096, USER_SLOTS = 4096, USER_TTL_US = 4000000, LEEWAY_S = 60 };
 
 /* Verified tokens by SHA-256, one slot a hash: a newcomer takes the place of what was there. */
 struct token_slot {

@@ -1,5 +1,6 @@
 /* Keys by kid over cjose. One mutex guards the set: a verification takes 30 us and its result is
- * cached by the caller, so nobody queues here for long. */
+ * cached by the caller, so nobody queues here for long. The issuer is asked without the mutex: only
+ * tokens with an unknown key wait for its answer. */
 #include "auth/jwks.h"
 
 #include <cjose/cjose.h>
@@ -27,7 +28,9 @@ struct jwks {
     struct verify_key keys[KEYS_MAX];
     size_t count;
     bool fetched;
-    int64_t tried_us; /* last fetch, monotonic */
+    bool asking;          /* one thread asks the issuer */
+    pthread_cond_t asked; /* it has its answer */
+    int64_t tried_us;     /* last fetch, monotonic */
     unsigned generation;
 };
 
@@ -35,6 +38,7 @@ struct jwks *jwks_new(const char *url)
 {
     struct jwks *set = mem_new(struct jwks);
     pthread_mutex_init(&set->lock, NULL);
+    pthread_cond_init(&set->asked, NULL);
     set->url = url;
     return set;
 }
@@ -50,6 +54,7 @@ void jwks_free(struct jwks **set)
     if (!*set)
         return;
     keys_release((*set)->keys, (*set)->count);
+    pthread_cond_destroy(&(*set)->asked);
     pthread_mutex_destroy(&(*set)->lock);
     free(*set);
     *set = NULL;
@@ -93,29 +98,47 @@ static bool key_read(const json_t *entry, struct verify_key *ret)
     return true;
 }
 
-/* Replaces the set by what the issuer says now; a failure leaves it as it is. */
-static void refresh(struct jwks *set, struct arena *arena)
+/* What the issuer says now; false when it says nothing usable. */
+static bool keys_fetch(const struct jwks *set, struct arena *arena,
+                       struct verify_key fresh[KEYS_MAX], size_t *ret_count)
 {
-    set->tried_us = clock_mono_us();
     struct fetch_request rq = {
         .method = "GET", .url = set->url, .timeout_ms = 3000, .answer_max = 256 * 1024};
     struct fetch_answer answer;
     const char *why = "";
     if (fetch(arena, &rq, &answer, &why) != FETCH_ANSWERED || answer.status != 200) {
         log_warn("the identity provider's keys could not be fetched: %s", why);
-        return;
+        return false;
     }
     CLEANUP(json_done) json_t *root = NULL;
     if (json_read(arena, answer.body, &root) || !json_is_array(json_object_get(root, "keys"))) {
         log_warn("the identity provider's key set is not a JWKS");
-        return;
+        return false;
     }
-    struct verify_key fresh[KEYS_MAX] = {0};
-    size_t count = 0, i;
+    size_t i;
     json_t *entry;
+    *ret_count = 0;
     json_array_foreach (json_object_get(root, "keys"), i, entry)
-        if (count < KEYS_MAX && key_read(entry, &fresh[count]))
-            count++;
+        if (*ret_count < KEYS_MAX && key_read(entry, &fresh[*ret_count]))
+            (*ret_count)++;
+    return true;
+}
+
+/* Replaces the set by what the issuer says now; a failure leaves it as it is. Called and left with
+ * the mutex held, which is free meanwhile. */
+static void refresh(struct jwks *set, struct arena *arena)
+{
+    struct verify_key fresh[KEYS_MAX] = {0};
+    size_t count = 0;
+    set->tried_us = clock_mono_us();
+    set->asking = true;
+    pthread_mutex_unlock(&set->lock);
+    bool got = keys_fetch(set, arena, fresh, &count);
+    pthread_mutex_lock(&set->lock);
+    set->asking = false;
+    pthread_cond_broadcast(&set->asked);
+    if (!got)
+        return;
     keys_release(set->keys, set->count);
     memcpy(set->keys, fresh, sizeof(fresh));
     set->count = count;
@@ -146,6 +169,10 @@ static struct problem *verify_locked(struct jwks *set, struct arena *arena, stru
                                      struct str kid, bool rsa)
 {
     const struct verify_key *key = find(set, kid, rsa);
+    while (!key && set->asking) {
+        pthread_cond_wait(&set->asked, &set->lock);
+        key = find(set, kid, rsa);
+    }
     bool may_ask = set->tried_us == 0 || clock_mono_us() - set->tried_us > REFRESH_PAUSE_US;
     if (!key && may_ask) {
         refresh(set, arena);

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "json/json_in.h"
 
-enum { TOKEN_MAX = 8192, LEEWAY_S = 60 };
+enum { TOKEN_MAX = 8192 };
 
 static struct problem *refuse(struct arena *arena, const char *why)
 {
@@ -129,7 +129,7 @@ static struct problem *claims_read(const struct auth *auth, struct arena *arena,
         session = text_of(claims, "jti");
     if (session.n < sizeof(out.session) && session.n > 0)
         memcpy(out.session, session.p, session.n);
-    out.expires_us = (exp + LEEWAY_S) * 1000000;
+    out.expires_us = exp * 1000000;
     *ret = out;
     return NULL;
 }

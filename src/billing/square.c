@@ -17,10 +17,12 @@
 enum { PAGE_ORDERS = 200, PAGES_MAX = 500, ANSWER_MAX = 8 << 20 };
 #define SQUARE_VERSION "2026-01-22"
 
+/* A text that is not empty, else STR_NONE. */
 static struct str text_of(const json_t *object, const char *key)
 {
     const json_t *v = json_object_get(object, key);
-    return json_is_string(v) ? (struct str){json_string_value(v), json_string_length(v)} : STR_NONE;
+    size_t n = json_string_length(v);
+    return n > 0 ? (struct str){json_string_value(v), n} : STR_NONE;
 }
 
 /* Order state to what the cache shows; a failed payment of an open order is a rejection. */
@@ -116,8 +118,8 @@ static struct problem *search(const struct ctx *cx, const struct square_link *li
         return problem_cause(problem_new(cx->arena, PROBLEM_UNAVAILABLE, "Square does not answer"),
                              "%s", why);
     if (answer.status != 200) {
-        struct problem *p =
-            problem_new(cx->arena, PROBLEM_UNAVAILABLE, "Square answered %d", answer.status);
+        enum problem_kind kind = answer.status == 400 ? PROBLEM_BAD_REQUEST : PROBLEM_UNAVAILABLE;
+        struct problem *p = problem_new(cx->arena, kind, "Square answered %d", answer.status);
         p->retry_after_s = answer.retry_after_s;
         return p;
     }
@@ -143,17 +145,33 @@ static struct problem *page_store(const struct ctx *cx, const json_t *page, stru
     return pg_tx_commit(&tx);
 }
 
+static void arena_done(struct arena **arena)
+{
+    arena_free(arena);
+}
+
+/* Each page lives in an arena of its own, which is emptied before the next. */
 static struct problem *round_run(const struct ctx *cx, struct square_link *link)
 {
     int64_t newest_us = link->since_us;
+    CLEANUP(arena_done) struct arena *arena = arena_new(64 << 20);
+    struct ctx of_page = *cx;
+    of_page.arena = arena;
     for (int i = 0; i < PAGES_MAX; i++) {
         CLEANUP(json_done) json_t *page = NULL;
-        TRY(search(cx, link, &page));
-        struct str next = arena_str(cx->arena, text_of(page, "cursor"));
-        TRY(page_store(cx, page, next, &newest_us));
-        if (!next.p)
+        struct problem *p = search(&of_page, link, &page);
+        if (!p) {
+            link->cursor = arena_str(cx->arena, text_of(page, "cursor"));
+            p = page_store(&of_page, page, link->cursor, &newest_us);
+        }
+        if (p) {
+            struct problem *kept = arena_make(cx->arena, struct problem);
+            *kept = *p;
+            return kept;
+        }
+        if (!link->cursor.p)
             return NULL;
-        link->cursor = next;
+        arena_reset(arena);
     }
     return NULL; /* the next round goes on at the cursor */
 }
@@ -178,6 +196,8 @@ struct problem *square_sync_job(struct bullmq_job *job)
         return NULL;
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     TRY(tx_begin(&tx, &cx, PG_WRITE));
+    if (p->kind == PROBLEM_BAD_REQUEST && link.cursor.p) /* a cursor Square knows no more */
+        TRY(square_progress(&tx, &cx, STR_NONE, link.since_us, false));
     TRY(square_failed(&tx, &cx, p->detail));
     TRY(pg_tx_commit(&tx));
     return p;

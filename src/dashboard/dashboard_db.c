@@ -34,9 +34,9 @@ static const struct pg_stmt alerts_corporate = {
     " coalesce(sum(urgent), 0)::bigint, coalesce(sum(critical), 0)::bigint"
     " FROM corporate_alert_counts($1::uuid)"};
 static const struct pg_stmt forms = {
-    "dashboard_forms",
-    "SELECT count(*), count(reviewed_at), count(*) FILTER (WHERE is_emergency)"
-    " FROM intake_forms WHERE clinic_id = $1::uuid AND processed_at IS NOT NULL"};
+    "dashboard_forms", "SELECT count(*), count(reviewed_at), count(*) FILTER (WHERE is_emergency)"
+                       " FROM intake_forms WHERE clinic_id = $1::uuid AND processed_at IS NOT NULL"
+                       " AND status <> 'FAILED'"};
 static const struct pg_stmt latency = {
     "dashboard_latency",
     "SELECT coalesce(upload_to_alert_p50_ms, -1), coalesce(upload_to_alert_p95_ms, -1),"
@@ -47,7 +47,7 @@ static const struct pg_stmt clinics = {
     FLOW("true") ", f AS (SELECT clinic," FLOW_COUNTS " FROM p GROUP BY clinic),"
                  " i AS (SELECT clinic_id, count(*) AS processed, count(reviewed_at) AS reviewed,"
                  " count(*) FILTER (WHERE is_emergency) AS emergencies FROM intake_forms"
-                 " WHERE processed_at IS NOT NULL GROUP BY clinic_id)"
+                 " WHERE processed_at IS NOT NULL AND status <> 'FAILED' GROUP BY clinic_id)"
                  " SELECT k.id, k.name, k.country, k.is_active, f.*, coalesce(a.low, 0),"
                  " coalesce(a.moderate, 0), coalesce(a.urgent, 0), coalesce(a.critical, 0),"
                  " coalesce(i.processed, 0), coalesce(i.reviewed, 0), coalesce(i.emergencies, 0)"

@@ -303,13 +303,13 @@ struct problem *intake_scrub_job(struct bullmq_job *job)
 const struct work_queue intake_queues[] = {
     {.queue = QUEUE_OCR,
      .handler = intake_ocr_job,
-     .lock_ms = 30000,
-     .stalled_interval_ms = 10000,
+     .lock_ms = 10000, /* a killed worker's form is taken up again this soon */
+     .stalled_interval_ms = 5000,
      .needs_reader = true},
     {.queue = QUEUE_SCRUB,
      .handler = intake_scrub_job,
-     .lock_ms = 30000,
-     .stalled_interval_ms = 10000,
+     .lock_ms = 10000, /* a killed worker's form is taken up again this soon */
+     .stalled_interval_ms = 5000,
      .needs_reader = true},
 };
 const size_t intake_queue_count = ARRAY_LEN(intake_queues);

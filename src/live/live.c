@@ -98,6 +98,8 @@ static void entry_check(uv_work_t *work)
     struct entry *e = work->data;
     struct live *live = e->live;
     e->problem = auth_token_verify(live->app->auth, e->arena, e->token, &e->claims);
+    if (!e->problem && e->claims.expires_us < clock_wall_us()) /* no leeway: it would close again */
+        e->problem = problem_new(e->arena, PROBLEM_UNAUTHENTICATED, "the token has expired");
     if (e->problem)
         return;
     pthread_mutex_lock(&live->db_lock);

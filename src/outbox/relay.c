@@ -19,8 +19,11 @@
 
 enum { BATCH = 500, WAIT_MS = 1000, PAUSE_MAX_MS = 2000, CHECK_EVERY_US = 30000000 };
 
-/* In Redis while it remembers us; gone after FLUSHALL or a loss of its data. */
+/* In Redis, holding the run id of the server it was written to: gone after FLUSHALL or a loss of
+ * its data, and another one after a restart or a failover, which may have lost the last seconds. */
 static const char memory_key[] = "nexacore:relay:memory";
+
+enum { RUN_ID_MAX = 64 };
 
 struct relay {
     struct app *app;
@@ -48,7 +51,7 @@ static const struct pg_stmt open_work = {
     " CASE status WHEN 'SCRUBBING' THEN 'scrub-' ELSE 'ocr-' END || id,"
     " jsonb_build_object('formId', id, 'clinicId', clinic_id)"
     " FROM intake_forms WHERE status IN ('QUEUED', 'OCR', 'SCRUBBING')"
-    " UNION ALL SELECT 'alert-dispatch', 'alert-' || id || '-again',"
+    " UNION ALL SELECT 'alert-dispatch', 'alert-' || id || '-again-' || $1::text,"
     " jsonb_build_object('alertId', id, 'clinicId', clinic_id, 'step', 'again')"
     " FROM alerts WHERE status IN ('PENDING', 'ESCALATED')"};
 /* Open for so long that its job must have been lost or given up. */
@@ -168,12 +171,28 @@ static struct problem *relay_rows(struct relay *r, const struct ctx *cx, size_t 
 
 /* ---- after a loss of Redis --------------------------------------------------------------------*/
 
-static struct problem *redis_int(struct relay *r, size_t argc, const struct str *argv,
-                                 long long *ret)
+/* The run id of the Redis we talk to, "" where it hides it. */
+static struct problem *run_id_get(struct relay *r, char ret[RUN_ID_MAX])
 {
     struct redisReply *reply = NULL;
-    TRY(bullmq_redis_command(r->redis, argc, argv, &reply));
-    *ret = reply->type == REDIS_REPLY_INTEGER ? reply->integer : 0;
+    ret[0] = '\0';
+    TRY(bullmq_redis_command(r->redis, 2, (struct str[]){STR("INFO"), STR("server")}, &reply));
+    struct str rest = {reply->str, reply->str ? reply->len : 0};
+    while (rest.n > 0) {
+        struct str line = str_trim(str_cut(&rest, '\n'));
+        if (str_starts(line, STR("run_id:")))
+            snprintf(ret, RUN_ID_MAX, "%.*s", (int)line.n - 7, line.p + 7);
+    }
+    freeReplyObject(reply);
+    return NULL;
+}
+
+static struct problem *memory_is(struct relay *r, const char *run_id, bool *ret)
+{
+    struct redisReply *reply = NULL;
+    TRY(bullmq_redis_command(r->redis, 2, (struct str[]){STR("GET"), str_of(memory_key)}, &reply));
+    *ret = reply->type == REDIS_REPLY_STRING &&
+           str_eq((struct str){reply->str, reply->len}, str_of(run_id));
     freeReplyObject(reply);
     return NULL;
 }
@@ -199,12 +218,13 @@ static struct problem *schedules_add(struct relay *r, const struct ctx *cx)
     return pg_tx_commit(&tx);
 }
 
+/* Alerts get a job id of this loss: that of an earlier one may still be kept as done. */
 static struct problem *open_work_add(struct relay *r, const struct ctx *cx)
 {
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     struct pg_result *rows;
     TRY(tx_begin_relay(&tx, cx));
-    TRY(pg_query(&tx, &open_work, NULL, 0, &rows));
+    TRY(PG_QUERY(&tx, &open_work, &rows, PG_P_Z(uuid_z(uuid_v7()))));
     for (size_t i = 0; i < pg_rows(rows); i++)
         TRY(job_add(r, pg_get_str(rows, i, 0).p, pg_get_str(rows, i, 1).p, pg_get_str(rows, i, 2).p,
                     0, 0));
@@ -213,18 +233,21 @@ static struct problem *open_work_add(struct relay *r, const struct ctx *cx)
     return pg_tx_commit(&tx);
 }
 
-/* Redis that does not know us has lost everything (or is new): add what is open. */
+/* Redis that does not know us may have lost anything: add what is open. What it still has is not
+ * added twice, because job ids are business keys. */
 static struct problem *remember(struct relay *r, const struct ctx *cx)
 {
-    long long known = 0;
-    TRY(redis_int(r, 2, (struct str[]){STR("EXISTS"), str_of(memory_key)}, &known));
+    char run_id[RUN_ID_MAX];
+    bool known = false;
+    TRY(run_id_get(r, run_id));
+    TRY(memory_is(r, run_id, &known));
     if (known)
         return NULL;
     TRY(schedules_add(r, cx));
     TRY(open_work_add(r, cx));
     struct redisReply *reply = NULL;
-    TRY(bullmq_redis_command(r->redis, 3, (struct str[]){STR("SET"), str_of(memory_key), STR("1")},
-                             &reply));
+    TRY(bullmq_redis_command(
+        r->redis, 3, (struct str[]){STR("SET"), str_of(memory_key), str_of(run_id)}, &reply));
     freeReplyObject(reply);
     return NULL;
 }
@@ -237,6 +260,7 @@ static struct problem *stale_add(struct relay *r, const struct ctx *cx)
     struct pg_result *rows;
     if (clock_mono_us() < r->next_check_us)
         return NULL;
+    TRY(schedules_add(r, cx)); /* clinics connected to Square meanwhile */
     TRY(tx_begin_relay(&tx, cx));
     TRY(pg_query(&tx, &stale_work, NULL, 0, &rows));
     for (size_t i = 0; i < pg_rows(rows); i++) {

@@ -93,10 +93,10 @@ export type Box = [number, number, number, number];
 export const FIELDS = [
     'fullName',
     'dateOfBirth',
+    'phone',
     'chiefComplaint',
     'insuranceId',
     'insuranceProvider',
-    'phone',
     'allergies',
     'medications',
     'heartRate',

@@ -81,9 +81,16 @@ export function AlertCard({ alert, names, focused = false }: CardProps) {
             {reason && <p class="reason">{reason}</p>}
             <Who alert={alert} names={names} />
             <AlertActions alert={alert} />
-            <button type="button" class="plain steps" aria-expanded={steps} onClick={() => setSteps(!steps)}>
-                {steps ? t('alert.hideSteps') : t('alert.showSteps')}
-            </button>
+            <div class="more">
+                <button type="button" class="plain" aria-expanded={steps} onClick={() => setSteps(!steps)}>
+                    {steps ? t('alert.hideSteps') : t('alert.showSteps')}
+                </button>
+                {alert.intakeFormId && (
+                    <a class="button plain" href={`/forms/${alert.intakeFormId}`}>
+                        {t('review.look')}
+                    </a>
+                )}
+            </div>
             {steps && <Timeline id={alert.id} />}
         </li>
     );

@@ -9,6 +9,8 @@ import { getBlob } from '../../lib/api';
 import type { FieldValue } from '../../lib/types';
 import { Loaded } from '../../ui/parts';
 
+const GAP = 0.004; // of the page, so that the frame does not cross the writing
+
 function useObjectUrl(blob: Blob | undefined): string | undefined {
     const [url, setUrl] = useState<string>();
     useEffect(() => {
@@ -58,7 +60,7 @@ export function PageView({ formId, pages, field }: { formId: string; pages: numb
                             <img src={url} alt={t('review.page', { page })} />
                             {box && (
                                 <svg viewBox="0 0 1 1" preserveAspectRatio="none" aria-hidden="true">
-                                    <rect x={box[0]} y={box[1]} width={box[2]} height={box[3]} />
+                                    <rect x={box[0] - GAP} y={box[1] - GAP} width={box[2] + 2 * GAP} height={box[3] + 2 * GAP} />
                                 </svg>
                             )}
                         </span>

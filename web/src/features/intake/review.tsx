@@ -56,7 +56,7 @@ function Field({ name, parsed, value, locked, wrong, onEdit, onFocus }: FieldPro
         <label class={`field ${LONG.includes(name) ? 'long' : ''} ${doubtful || wrong ? 'doubt' : ''}`}>
             <span>
                 {fieldText(name)}
-                {was !== null && <span class="dim"> {Math.round(confidence * 100)} %</span>}
+                {was !== null && <span class="dim"> {`${Math.round(confidence * 100)}\u00a0%`}</span>}
             </span>
             <input
                 {...inputKind(name)}
@@ -169,16 +169,17 @@ function Summary({ form }: { form: Form }) {
 export default function Review({ id }: { id: string }) {
     const query = useForm(id, true);
     const form = query.data?.body;
+    const reader = me.value?.role === 'DOCTOR';
     return (
         <>
             <Title
                 side={
-                    <a class="button small" href="/forms">
+                    <a class="button small" href={reader ? '/alerts' : '/forms'}>
                         {t('back')}
                     </a>
                 }
             >
-                {t('review.title')}
+                {reader ? t('review.titleRead') : t('review.title')}
             </Title>
             <Loaded query={query}>
                 {form && <Summary form={form} />}

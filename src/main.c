@@ -58,6 +58,7 @@ static const struct {
     {"serve", cmd_serve, "serve the API, the web page and the live channel"},
     {"work", cmd_work, "read forms, page doctors, sync billing: the queues"},
     {"migrate", cmd_migrate, "bring the database's schema up to date"},
+    {"doctor", cmd_doctor, "check settings, database, Redis, store, reader and providers"},
     {"keys", cmd_keys, "make, rotate and shred keys"},
     {"clinic", cmd_clinic, "create and list clinics"},
     {"user", cmd_user, "create and deactivate users"},

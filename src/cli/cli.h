@@ -22,6 +22,9 @@ int cmd_keys(int argc, char **argv);
 /* `nexacore clinic create|list`. */
 int cmd_clinic(int argc, char **argv);
 
+/* `nexacore doctor`: what a node needs, checked; one line each, with how to mend it. */
+int cmd_doctor(int argc, char **argv);
+
 /* `nexacore user create|deactivate`. */
 int cmd_user(int argc, char **argv);
 

@@ -9,6 +9,10 @@
 
 #include "app/features.h"
 
+/* For `nexacore doctor`: asks the provider of push messages for a token, sends nothing. NULL when
+ * it was given, else a code that says why not. May wait 4 s. */
+const char *notify_push_check(struct app *app, struct arena *arena);
+
 extern const struct http_route notify_routes[];
 extern const size_t notify_route_count;
 extern const struct work_queue notify_queues[];

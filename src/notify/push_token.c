@@ -205,3 +205,10 @@ void push_token_drop(void)
     kept.until_us = 0;
     pthread_mutex_unlock(&kept.lock);
 }
+
+const char *notify_push_check(struct app *app, struct arena *arena)
+{
+    struct str token;
+    const char *project;
+    return push_token_get(app, arena, &token, &project);
+}

@@ -147,6 +147,30 @@ test('a refused token is renewed at the issuer and the person stays where they w
     assert.equal(asked, 2);
 });
 
+test('sound is off at first; once it is on, a new alert rings on whichever screen', async () => {
+    const { page, complaints } = await person('doctor', { size: sizes.phone });
+    const rung = () => page.evaluate(() => globalThis.rung ?? 0);
+    await page.evaluate(() => {
+        const start = OscillatorNode.prototype.start;
+        OscillatorNode.prototype.start = function (...at) {
+            globalThis.rung = (globalThis.rung ?? 0) + 1;
+            return start.apply(this, at);
+        };
+    });
+    const alert = async (fullName) => {
+        await world.alert('admin', { patient: { fullName }, urgencyLevel: 'URGENT' });
+        await page.locator('.alert, .notice').filter({ hasText: fullName }).first().waitFor();
+    };
+    await alert('Silencio Ejemplo');
+    assert.equal(await rung(), 0);
+    await page.getByLabel('Sonido y vibración').check();
+    assert.equal(await rung(), 1); // so that the person hears what it is like
+    await page.getByRole('link', { name: 'Pacientes' }).click();
+    await alert('Sonido Ejemplo');
+    assert.equal(await rung(), 4);
+    assert.deepEqual(complaints, []);
+});
+
 test('losing the live channel is said in words, and it comes back by itself', async () => {
     const { page } = await person('doctor', { size: sizes.phone });
     const kept = world.system.env;

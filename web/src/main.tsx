@@ -5,6 +5,7 @@ import { App } from './app/app';
 import { startI18n } from './app/i18n';
 import { startSession } from './app/session';
 import './ui/base.css';
+import './ui/screens.css';
 
 await startI18n();
 render(<App />, document.getElementById('app')!);

@@ -6,6 +6,7 @@ import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { ErrorBoundary, lazy, LocationProvider, Route, Router } from 'preact-iso';
 
+import { startAlarm } from '../features/alerts/signal_alarm';
 import { client } from '../lib/query';
 import { zone } from '../lib/time';
 import type { Role } from '../lib/types';
@@ -77,6 +78,7 @@ function SignedIn() {
         zone.value = person.timezone;
         void startLive(client);
         void loadRules();
+        return startAlarm();
     }, [person]);
     const tabs = OFFERED[person.role].map((name) => TABS[name]!);
     return (

@@ -1,13 +1,12 @@
 // The alerts of a doctor (phone first) or of the whole clinic (admin): most urgent on top, live.
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 
 import { t } from '../../app/i18n';
-import { onNotice } from '../../app/live';
 import { me } from '../../app/session';
 import { useAlerts, useNames } from '../../lib/query';
 import { Loaded, Title } from '../../ui/parts';
 import { AlertList } from './card';
-import { alarm, ring, setAlarm } from './signal_alarm';
+import { alarm, setAlarm } from './signal_alarm';
 
 function AlarmSwitch() {
     return (
@@ -35,7 +34,6 @@ export default function Alerts({ id }: { id?: string }) {
     const [scope, setScope] = useState<'mine' | 'clinic'>(doctor ? 'mine' : 'clinic');
     const alerts = useAlerts(scope);
     const names = useNames();
-    useEffect(() => onNotice((notice) => ring(notice.urgency)), []);
     return (
         <div class="narrow">
             <Title side={<AlarmSwitch />}>{t('nav.alerts')}</Title>

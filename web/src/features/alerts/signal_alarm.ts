@@ -1,6 +1,9 @@
-// Sound and vibration for a new alert. Off until the person turns it on (browsers want a touch first).
+// Sound and vibration for a new alert, on whichever screen. Off until the person turns it on.
+//
+// Rule: a browser plays nothing before the page was touched, so the first touch opens the sound.
 import { signal } from '@preact/signals';
 
+import { onNotice } from '../../app/live';
 import type { Urgency } from '../../lib/types';
 
 const KEPT = 'nexacore.alarm';
@@ -19,13 +22,23 @@ function beep(at: number, pitch: number) {
     tone.stop(at + 0.4);
 }
 
-export function ring(urgency: Urgency) {
-    if (!alarm.value) return;
-    const urgent = urgency === 'CRITICAL' || urgency === 'URGENT';
+function open() {
     audio ??= new AudioContext();
     void audio.resume();
-    for (let i = 0; i < (urgent ? 3 : 1); i++) beep(audio.currentTime + i * 0.45, urgent ? 880 : 520);
+}
+
+function ring(urgency: Urgency) {
+    if (!alarm.value) return;
+    const urgent = urgency === 'CRITICAL' || urgency === 'URGENT';
+    open();
+    for (let i = 0; i < (urgent ? 3 : 1); i++) beep(audio!.currentTime + i * 0.45, urgent ? 880 : 520);
     navigator.vibrate?.(urgent ? [300, 150, 300, 150, 300] : [200]);
+}
+
+// Rings for each new alert from now on; returns how to stop.
+export function startAlarm(): () => void {
+    if (alarm.value) document.addEventListener('pointerdown', open, { once: true });
+    return onNotice((notice) => ring(notice.urgency));
 }
 
 export function setAlarm(on: boolean) {

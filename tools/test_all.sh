@@ -39,7 +39,7 @@ one() {
 # counted COMMAND...: the last line of the output is "PASSED FAILED SKIPPED".
 counted() {
     local log=$out/$part.log numbers
-    "$@" 2>&1 </dev/null | tee "$log" | grep -vE '^[0-9]+ [0-9]+ [0-9]+$'
+    "$@" 2>&1 </dev/null | tee "$log" | grep --line-buffered -vE '^[0-9]+ [0-9]+ [0-9]+$'
     numbers=$(tail -n 1 "$log")
     if [[ $numbers =~ ^[0-9]+\ [0-9]+\ [0-9]+$ ]]; then
         # shellcheck disable=SC2086

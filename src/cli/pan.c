@@ -81,6 +81,14 @@ static int run_spans(bool rules)
     return ferror(stdin) || fflush(stdout) != 0 ? 1 : 0;
 }
 
+/* Writes what is there and empties the buffer; nothing written yet means there is no memory. */
+static void put(struct buf *out)
+{
+    if (out->len > 0)
+        fwrite(out->data, 1, out->len, stdout);
+    buf_clear(out);
+}
+
 static int run_mask(void)
 {
     static char piece[PIECE];
@@ -89,11 +97,10 @@ static int run_mask(void)
     size_t n;
     while ((n = fread(piece, 1, sizeof(piece), stdin)) > 0) {
         pan_stream_feed(&stream, (struct str){piece, n}, &out);
-        fwrite(out.data, 1, out.len, stdout);
-        buf_clear(&out);
+        put(&out);
     }
     pan_stream_end(&stream, &out);
-    fwrite(out.data, 1, out.len, stdout);
+    put(&out);
     return ferror(stdin) || fflush(stdout) != 0 ? 1 : 0;
 }
 

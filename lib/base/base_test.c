@@ -186,6 +186,36 @@ static void test_a_missing_setting_is_named(void **state)
     assert_int_equal(conf_uint(conf, "NEXACORE_TEST_PORT"), 70);
 }
 
+static void test_a_list_in_a_setting_is_cut_at_commas_and_trimmed(void **state)
+{
+    (void)state;
+    static const struct conf_def defs[] = {
+        {"NEXACORE_TEST_LIST", CONF_TEXT, NULL, "a list", .needed_by = 1, .optional = true},
+    };
+    CLEANUP(arena_free) struct arena *arena = arena_new(1 << 16);
+    CLEANUP(conf_free) struct conf *conf = NULL, *none = NULL;
+    unsetenv("NEXACORE_TEST_LIST");
+    assert_null(conf_load(defs, 1, 1, &none));
+    assert_null(conf_list(none, arena, "NEXACORE_TEST_LIST"));
+    setenv("NEXACORE_TEST_LIST", " a,, b c ,", 1);
+    assert_null(conf_load(defs, 1, 1, &conf));
+    const char *const *list = conf_list(conf, arena, "NEXACORE_TEST_LIST");
+    unsetenv("NEXACORE_TEST_LIST");
+    assert_string_equal(list[0], "a");
+    assert_string_equal(list[1], "b c");
+    assert_null(list[2]);
+}
+
+static void test_times_before_1970_begin_with_their_own_second(void **state)
+{
+    (void)state;
+    char text[CLOCK_TEXT_MAX];
+    clock_text(-500, text);
+    assert_string_equal(text, "1969-12-31T23:59:59.999Z");
+    clock_text(-1000000, text);
+    assert_string_equal(text, "1969-12-31T23:59:59.000Z");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +231,8 @@ int main(void)
         cmocka_unit_test(test_base64_round_trips_every_length),
         cmocka_unit_test(test_utf8_refuses_overlong_surrogates_and_cut_sequences),
         cmocka_unit_test(test_a_missing_setting_is_named),
+        cmocka_unit_test(test_a_list_in_a_setting_is_cut_at_commas_and_trimmed),
+        cmocka_unit_test(test_times_before_1970_begin_with_their_own_second),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

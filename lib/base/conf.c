@@ -134,3 +134,21 @@ double conf_real(const struct conf *conf, const char *name)
 {
     return find(conf, name)->real;
 }
+
+const char *const *conf_list(const struct conf *conf, struct arena *arena, const char *name)
+{
+    const char *text = find(conf, name)->text;
+    if (!text)
+        return NULL;
+    struct str rest = str_of(text);
+    size_t max = 2;
+    for (size_t i = 0; i < rest.n; i++)
+        max += rest.p[i] == ',';
+    const char **list = arena_array(arena, max, sizeof(char *));
+    for (size_t n = 0; rest.n > 0;) {
+        struct str item = str_trim(str_cut(&rest, ','));
+        if (item.n > 0)
+            list[n++] = arena_cstr(arena, item);
+    }
+    return list;
+}

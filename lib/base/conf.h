@@ -42,5 +42,7 @@ void conf_free(struct conf **conf);
 const char *conf_text(const struct conf *conf, const char *name); /* NULL when optional, absent */
 uint64_t conf_uint(const struct conf *conf, const char *name);
 double conf_real(const struct conf *conf, const char *name);
+/* "a, b" as a NULL-terminated list in the arena; NULL when absent. */
+const char *const *conf_list(const struct conf *conf, struct arena *arena, const char *name);
 
 #endif

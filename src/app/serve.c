@@ -92,7 +92,7 @@ static struct problem *http_open(struct serve *s)
         .lanes = {FAST_LANES, SLOW_LANES, UPLOAD_LANES},
         .lane_queue = {512, 64, 32},
         .spool_dir = s->app->state_dir,
-        .trusted_proxies = web_list(s->arena, conf_text(conf, "NEXACORE_TRUSTED_PROXIES")),
+        .trusted_proxies = conf_list(conf, s->arena, "NEXACORE_TRUSTED_PROXIES"),
         .app = s->app,
         .lane_open = lane_open,
         .lane_close = lane_close,

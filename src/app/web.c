@@ -11,23 +11,6 @@
 #include "base/log.h"
 #include "json/json_out.h"
 
-const char *const *web_list(struct arena *arena, const char *text)
-{
-    if (!text)
-        return NULL;
-    struct str rest = str_of(text);
-    size_t max = 2;
-    for (size_t i = 0; i < rest.n; i++)
-        max += rest.p[i] == ',';
-    const char **list = arena_array(arena, max, sizeof(char *));
-    for (size_t n = 0; rest.n > 0;) {
-        struct str item = str_trim(str_cut(&rest, ','));
-        if (item.n > 0)
-            list[n++] = arena_cstr(arena, item);
-    }
-    return list;
-}
-
 struct problem *web_before(struct http_request *rq, struct http_response *rs)
 {
     log_request_set(rq->id);

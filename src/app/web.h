@@ -13,7 +13,4 @@ void web_decorate(struct http_request *rq, struct http_response *rs);
 extern const struct http_route web_routes[];
 extern const size_t web_route_count;
 
-/* "a, b" as a NULL-terminated list in the arena; NULL for NULL. */
-const char *const *web_list(struct arena *arena, const char *text);
-
 #endif

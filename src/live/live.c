@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "app/app.h"
-#include "app/web.h"
 #include "auth/auth.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -382,7 +381,7 @@ struct problem *live_start(struct app *app, uv_loop_t *loop, struct http_server 
     live->db = pg_conn_new(app->database_url, "nexacore-live");
     *ret = live;
     struct sio_options options = {
-        .origins = web_list(live->arena, conf_text(app->conf, "NEXACORE_CORS_ORIGINS")),
+        .origins = conf_list(app->conf, live->arena, "NEXACORE_CORS_ORIGINS"),
         .recovery_ms = RECOVERY_MS,
         .payload_max_bytes = 64 * 1024, /* clients have little to say here */
         .route_flags = ROUTE_PUBLIC,    /* the token comes with CONNECT */

@@ -41,6 +41,8 @@ struct problem *job_ids_read(struct bullmq_job *job, struct job_ids *ret)
 {
     *ret = (struct job_ids){0};
     struct problem *p = json_body(job->arena, job->data, id_fields, ARRAY_LEN(id_fields), ret);
+    if (!p && uuid_is_none(ret->clinic_id))
+        p = problem_field(job->arena, "/clinicId", "is required");
     if (p)
         job->unrecoverable = true;
     return p;

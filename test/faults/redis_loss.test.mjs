@@ -1,0 +1,157 @@
+// Redis is a wake-up, not a store: wiped, killed or set back while work is open, everything open is
+// finished from PostgreSQL; what is relayed twice is done once; events keep their order.
+//
+// Rule: queues are paused with stock BullMQ while the loss happens, so that the work is certainly
+// open, and never by a switch of the product.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { after, before, test } from 'node:test';
+
+import { Queue } from 'bullmq';
+import pg from 'pg';
+
+import { sleep, until } from '../../tools/lib/process.mjs';
+import { startWorld } from '../lib/world.mjs';
+
+const QUEUES = ['ocr-processing', 'alert-dispatch'];
+
+let world;
+before(async () => (world = await startWorld({ workers: 1 })));
+after(() => world?.stop());
+
+let serial = 0;
+// Begins like a PNG and is none: FAILED at once when its job runs, so no OCR is waited for.
+const file = () => Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), Buffer.alloc(64, ++serial)]);
+
+async function queues(work) {
+    const open = QUEUES.map((name) => new Queue(name, { connection: { host: '127.0.0.1', port: world.redis.port } }));
+    for (const queue of open) queue.on('error', () => {});
+    try {
+        return await work(open);
+    } finally {
+        await Promise.all(open.map((q) => q.close().catch(() => {})));
+    }
+}
+
+const pause = () => queues((all) => Promise.all(all.map((q) => q.pause())));
+const resume = () => queues((all) => Promise.all(all.map((q) => q.resume())));
+const relayed = () => until(async () => (await world.sql('SELECT 1 FROM outbox')).length === 0, 'the outbox relayed', { seconds: 15 });
+
+// Two forms and an alert, whose jobs wait in Redis.
+async function openWork() {
+    const forms = [];
+    for (let i = 0; i < 2; i++) forms.push((await world.as('admissions').upload(file())).body.formId);
+    const { alert } = await world.alert('admissions', { urgencyLevel: 'CRITICAL' });
+    await relayed();
+    for (const id of forms) assert.equal((await world.as('admissions').get(`/api/v1/intake/${id}/status`)).body.status, 'QUEUED');
+    return { forms, alert };
+}
+
+async function finished({ forms, alert }) {
+    for (const id of forms) assert.equal((await world.form('admissions', id, { seconds: 40 })).status, 'FAILED');
+    await until(async () => (await world.as('admin').get(`/api/v1/alerts/${alert.id}`)).body.status === 'DELIVERED', 'the alert delivered', { seconds: 40, every: 300 });
+    const rows = await world.sql("SELECT target_id FROM audit_logs WHERE action = 'FORM_FAILED' AND target_id = ANY ($1)", [forms]);
+    assert.equal(rows.length, forms.length, 'each form ended once');
+    const pushes = world.fakes.calls('fcm').filter((c) => c.status === 200 && c.body.includes(alert.id));
+    assert.equal(pushes.length, 1, 'paged once');
+}
+
+test('FLUSHALL while work is open: everything is finished', async () => {
+    await pause();
+    const open = await openWork();
+    const redis = world.redis.client();
+    await redis.flushall(); // the pause goes with it
+    redis.disconnect();
+    await finished(open);
+});
+
+test('Redis killed and its data gone: everything is finished', async () => {
+    await pause();
+    const open = await openWork();
+    await world.redis.part.stop({ signal: 'SIGKILL' });
+    fs.rmSync(world.redis.dir, { recursive: true });
+    await world.system.startRedis();
+    await finished(open);
+});
+
+test('Redis killed and back without its last seconds: everything is finished', async () => {
+    await pause();
+    const open = await openWork();
+    const redis = world.redis.client();
+    const ids = [...open.forms, open.alert.id];
+    const gone = (key) => /:(wait|paused|marker|prioritized)$/.test(key) || ids.some((id) => key.includes(id));
+    const lost = (await redis.keys('bull:*')).filter(gone);
+    assert.ok(lost.length >= 4, lost.join());
+    await redis.del(...lost);
+    assert.ok(await redis.get('nexacore:relay:memory')); // the rest it still knows
+    await redis.call('SAVE');
+    redis.disconnect();
+    await world.redis.part.stop({ signal: 'SIGKILL' });
+    await world.system.startRedis();
+    await resume();
+    await finished(open);
+});
+
+test('a row relayed twice makes one job, and a job done twice changes nothing', async () => {
+    await pause();
+    const { formId } = (await world.as('admissions').upload(file())).body;
+    await relayed();
+    const { clinicId } = world.account('admin');
+    const again = () =>
+        world.sql(`INSERT INTO outbox (clinic_id, kind, name, key, payload) VALUES ($1, 'job', 'ocr-processing', $2, $3)`,
+            [clinicId, `ocr-${formId}`, JSON.stringify({ formId, clinicId })]);
+    await again();
+    await again();
+    await relayed();
+    await queues(async ([ocr]) => {
+        const jobs = await ocr.getJobs(['waiting', 'paused', 'prioritized', 'delayed']);
+        assert.deepEqual(jobs.map((j) => j.id), [`ocr-${formId}`]);
+        assert.deepEqual(jobs[0].data, { formId, clinicId }); // ids, nothing else
+    });
+    await resume();
+    await world.form('admissions', formId);
+    await again();
+    await relayed();
+    // The same work under another job id really runs again, and finds nothing to do.
+    await queues(async ([ocr]) => {
+        const job = await ocr.add('ocr-processing', { formId, clinicId }, { jobId: `twice-${formId}` });
+        await until(async () => ['completed', 'failed'].includes(await job.getState()), 'the second run', { seconds: 15 });
+        assert.equal(await job.getState(), 'completed');
+    });
+    const rows = await world.sql("SELECT 1 FROM audit_logs WHERE action = 'FORM_FAILED' AND target_id = $1", [formId]);
+    assert.equal(rows.length, 1);
+});
+
+test('events of a clinic reach its sockets in the order of their commits', async () => {
+    const { clinicId } = world.account('admin');
+    const listener = await world.listen('admin');
+    process.kill(world.system.works[0].pid, 'SIGSTOP'); // nothing is relayed while the order is looked up
+    let wanted;
+    try {
+        const writers = Array.from({ length: 4 }, async (_, w) => {
+            const client = new pg.Client({ connectionString: world.pg.url('postgres') });
+            await client.connect();
+            for (let i = 0; i < 15; i++) {
+                await client.query('BEGIN');
+                await client.query(
+                    `INSERT INTO outbox (clinic_id, kind, name, payload, rooms) VALUES ($1, 'event', 'patient:status_changed', $2, ARRAY[$3])`,
+                    [clinicId, JSON.stringify({ patientId: `${w}-${i}`, newStatus: 'WAITING' }), `c:${clinicId}:ADMIN`]);
+                await sleep(Math.random() * 8);
+                await client.query('COMMIT');
+            }
+            await client.end();
+        });
+        await Promise.all(writers);
+        const rows = await world.sql("SELECT payload->>'patientId' AS id FROM outbox WHERE clinic_id = $1 AND kind = 'event' ORDER BY clinic_seq", [clinicId]);
+        wanted = rows.map((r) => r.id);
+    } finally {
+        process.kill(world.system.works[0].pid, 'SIGCONT');
+    }
+    assert.equal(wanted.length, 60);
+    await until(() => listener.events.length >= 60, 'all events', { seconds: 20 });
+    assert.deepEqual(listener.events.map((e) => e.payload.patientId), wanted);
+    for (let w = 0; w < 4; w++) {
+        const own = wanted.filter((id) => id.startsWith(`${w}-`));
+        assert.deepEqual(own, Array.from({ length: 15 }, (_, i) => `${w}-${i}`));
+    }
+});

@@ -51,16 +51,13 @@ export async function scanRows(pg, needles) {
           WHERE c.relkind IN ('r', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')`,
     );
     for (const { name } of tables) {
-        for (const needle of needles) {
-            const hex = Buffer.from(needle).toString('hex');
-            const [row] = await pg.query(
-                'postgres',
-                `SELECT count(*)::int AS n FROM ${name} t
-                  WHERE strpos(t::text, $1) > 0 OR strpos(t::text, $2) > 0`,
-                [needle, hex],
-            );
-            if (row.n) found.push({ where: `table ${name}`, needle });
-        }
+        const rows = await pg.query(
+            'postgres',
+            `SELECT n FROM unnest($1::text[]) n WHERE EXISTS (SELECT FROM ${name} t
+              WHERE strpos(t::text, n) > 0 OR strpos(t::text, encode(convert_to(n, 'UTF8'), 'hex')) > 0)`,
+            [needles],
+        );
+        found.push(...rows.map((r) => ({ where: `table ${name}`, needle: r.n })));
     }
     return found;
 }

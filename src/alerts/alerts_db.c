@@ -180,7 +180,9 @@ static struct problem *row_read(const struct ctx *cx, const struct pg_result *r,
         .deliveries = pg_get_str(r, i, 21),
     };
     struct phi_place place = {"patients", "full_name", ret->patient_id};
-    return phi_open(cx, place, ret->name_sealed, ret->name_version, &ret->patient_name);
+    bool damaged; /* then the alert is shown without the name */
+    return phi_open_each(cx, place, ret->name_sealed, ret->name_version, &ret->patient_name,
+                         &damaged);
 }
 
 struct problem *alert_get(struct pg_tx *tx, const struct ctx *cx, struct uuid id, bool lock,

@@ -53,7 +53,9 @@ static struct problem *send_one(struct dispatch *d, bool push, const struct targ
     TRY(claim_one(d, channel, t, &delivery));
     if (uuid_is_none(delivery))
         return NULL; /* acknowledged meanwhile, or another worker has it */
-    if (push)
+    if (t->unreadable)
+        result = (struct send_result){.fate = SEND_REFUSED, .error = "unreadable-address"};
+    else if (push)
         push_send(d->cx->app, d->cx->arena, t->address, &d->alert.text, &result);
     else
         sms_send(d->cx->app, d->cx->arena, t->address, &d->alert.text, callback_url(d, delivery),

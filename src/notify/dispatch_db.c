@@ -147,8 +147,8 @@ static struct problem *targets_read(const struct ctx *cx, const struct pg_result
             .due = pg_get_bool(r, i, 5),
         };
         struct uuid row = uuid_is_none(t->device_id) ? t->user_id : t->device_id;
-        TRY(phi_open(cx, (struct phi_place){table, column, row}, pg_get_str(r, i, 6),
-                     (int)pg_get_int(r, i, 7), &t->address));
+        TRY(phi_open_each(cx, (struct phi_place){table, column, row}, pg_get_str(r, i, 6),
+                          (int)pg_get_int(r, i, 7), &t->address, &t->unreadable));
     }
     return NULL;
 }

@@ -82,7 +82,8 @@ struct target {
     int64_t step, attempt; /* of the try to make */
     struct phi address;    /* token or number */
     enum target_state state;
-    bool due; /* SMS: its time has come, or push has no hope */
+    bool unreadable; /* the address does not open: a try at it fails */
+    bool due;        /* SMS: its time has come, or push has no hope */
 };
 
 /* Devices, or numbers, of those who were paged, each at the last step that paged them. */

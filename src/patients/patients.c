@@ -58,6 +58,10 @@ struct problem *patient_correct(struct pg_tx *tx, const struct ctx *cx, struct u
 {
     struct patient old;
     TRY(patient_get(tx, cx, id, &old));
+    if (old.damaged && (phi_is_none(values->full_name) || phi_is_none(values->date_of_birth) ||
+                        phi_is_none(values->insurance_id)))
+        return problem_new(cx->arena, PROBLEM_CONFLICT,
+                           "a stored value cannot be read: give name, birth date and insurance id");
     struct patient_new all = *values;
     all.full_name = given_or(values->full_name, old.full_name);
     all.date_of_birth = given_or(values->date_of_birth, old.date_of_birth);

@@ -20,6 +20,7 @@ struct patient {
     struct uuid open_alert_id;
     struct str same_person; /* JSON array of ids; p NULL: nobody, or not asked (lists) */
     int64_t version;
+    bool damaged; /* a sealed value of it does not open, and is absent here */
 };
 
 /* What is known of somebody new; absent values are none. */
@@ -36,11 +37,13 @@ struct patient_new {
 struct problem *patient_create(struct pg_tx *tx, const struct ctx *cx,
                                const struct patient_new *values, struct uuid *ret_id);
 
-/* Corrects a provisional or reviewed patient: values that are none stay as they are. */
+/* Corrects a provisional or reviewed patient: values that are none stay as they are.
+ * Of a damaged patient all of them must be given: PROBLEM_CONFLICT otherwise. */
 struct problem *patient_correct(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
                                 const struct patient_new *values);
 
-/* One row of the clinic; PROBLEM_NOT_FOUND otherwise. */
+/* One row of the clinic; PROBLEM_NOT_FOUND otherwise. A damaged patient is found too, so that it
+ * can be attended and paged for. */
 struct problem *patient_get(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
                             struct patient *ret);
 

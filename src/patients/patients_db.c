@@ -133,11 +133,20 @@ static struct problem *row_read(const struct ctx *cx, const struct pg_result *r,
         .open_alert_id = pg_get_uuid(r, i, 16),
         .same_person = pg_get_str(r, i, 17),
     };
-    TRY(phi_open(cx, place("full_name", ret->id), pg_get_str(r, i, 2), version, &ret->full_name));
-    TRY(phi_open(cx, place("date_of_birth", ret->id), pg_get_str(r, i, 3), version,
-                 &ret->date_of_birth));
-    return phi_open(cx, place("insurance_id", ret->id), pg_get_str(r, i, 4), version,
-                    &ret->insurance_id);
+    const struct {
+        const char *column;
+        size_t at;
+        struct phi *to;
+    } sealed[] = {{"full_name", 2, &ret->full_name},
+                  {"date_of_birth", 3, &ret->date_of_birth},
+                  {"insurance_id", 4, &ret->insurance_id}};
+    for (size_t k = 0; k < ARRAY_LEN(sealed); k++) {
+        bool damaged;
+        TRY(phi_open_each(cx, place(sealed[k].column, ret->id), pg_get_str(r, i, sealed[k].at),
+                          version, sealed[k].to, &damaged));
+        ret->damaged |= damaged;
+    }
+    return NULL;
 }
 
 struct problem *patient_get(struct pg_tx *tx, const struct ctx *cx, struct uuid id,

@@ -10,6 +10,7 @@
 #include <unistr.h>
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "phi/keyring.h"
 
 #define PLACE_MAX      OPENPGP_NAME_MAX
@@ -94,6 +95,22 @@ struct problem *phi_open(const struct ctx *cx, struct phi_place place, struct st
     if (literal.name_len > 0 && !str_eq((struct str){literal.name, literal.name_len}, where))
         return unreadable(cx, place, "it was sealed for another place");
     *ret = phi_of(arena_str(cx->arena, buf_str(&clear)));
+    return NULL;
+}
+
+struct problem *phi_open_each(const struct ctx *cx, struct phi_place place, struct str sealed,
+                              int version, struct phi *ret, bool *ret_damaged)
+{
+    struct problem *p = phi_open(cx, place, sealed, version, ret);
+    *ret_damaged = false;
+    if (!p || p->kind != PROBLEM_INTERNAL)
+        return p;
+    /* Where even the current key is missing (a wrong master key) it is not this value's fault. */
+    CLEANUP(key_hold_end) struct key_hold hold = KEY_HOLD_NONE;
+    TRY(keyring_hold(cx, 0, &hold));
+    *ret_damaged = true;
+    log_error("clinic %s: %s.%s of %s cannot be read (%s)", uuid_z(cx->clinic_id), place.table,
+              place.column, uuid_z(place.row), p->cause);
     return NULL;
 }
 

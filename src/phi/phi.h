@@ -41,6 +41,13 @@ struct problem *phi_seal(const struct ctx *cx, struct phi_place place, struct ph
 struct problem *phi_open(const struct ctx *cx, struct phi_place place, struct str sealed,
                          int version, struct phi *ret);
 
+/* The same for one value among many (lists, everybody to be paged): a value that is damaged or
+ * whose key is gone is absent, `ret_damaged` is true, and one log line names its place by ids, so
+ * that it does not stop the others. Trouble of all of them (no database, a wrong master key) is a
+ * problem as in phi_open. */
+struct problem *phi_open_each(const struct ctx *cx, struct phi_place place, struct str sealed,
+                              int version, struct phi *ret, bool *ret_damaged);
+
 /* Keyed blind index: 64 hex digits of HMAC-SHA-256 under the clinic's pepper over "kind:" and the
  * value, normalised here by its kind. "name": letters and digits without case and accents, one
  * space between words; "insurance": letters and digits without case; "ssn" (what patients.ssn_hash

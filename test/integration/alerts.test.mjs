@@ -294,6 +294,53 @@ test('when nobody paged can be reached, the next tier is paged at once', async (
     assert.ok((await timeline(alert)).includes('UNREACHABLE'));
 });
 
+// One byte of a sealed value changed where only the superuser reaches; the function puts it back.
+async function damage(table, column, id) {
+    const [{ bytes }] = await world.sql(`SELECT encode(${column}, 'hex') AS bytes FROM ${table} WHERE id = $1`, [id]);
+    const n = bytes.length / 2 - 8;
+    await world.sql(`UPDATE ${table} SET ${column} = set_byte(${column}, $2, get_byte(${column}, $2) # 1) WHERE id = $1`, [id, n]);
+    return () => world.sql(`UPDATE ${table} SET ${column} = decode($2, 'hex') WHERE id = $1`, [id, bytes]);
+}
+
+test('a number and a name that cannot be read stop neither the pages of the others nor the lists', async () => {
+    const [doctor, doctor2] = ['doctor', 'doctor2'].map((login) => world.account(login).userId);
+    const before = (await world.as('admin').get('/api/v1/on-call')).body.shifts;
+    const admin = await world.listen('admin');
+    const repairs = [];
+    try {
+        const both = before.map(({ userId, startsAt, endsAt }) => ({ userId, tier: 1, startsAt, endsAt }));
+        assert.equal((await world.as('admin').put('/api/v1/on-call', { shifts: both })).status, 200);
+        await world.as('doctor').delete('/api/v1/devices', { token: 'demo-device-doctor', platform: 'android' });
+        repairs.push(await damage('users', 'phone_e164', doctor));
+        const patient = (await world.as('admissions').post('/api/v1/patients', { fullName: 'Prueba Rota', dateOfBirth: '1980-01-02' })).body;
+        repairs.push(await damage('patients', 'full_name', patient.id));
+        const raised = await world.as('admissions').post('/api/v1/alerts', { patientId: patient.id, urgencyLevel: 'CRITICAL', roomNumber: '3' });
+        assert.equal(raised.status, 201, JSON.stringify(raised.body));
+        const alert = raised.body;
+        const told = await admin.next('alert:new', { where: (p) => p.alertId === alert.id });
+        assert.equal(told.payload.patientName, null);
+        const tried = async () =>
+            world.sql('SELECT user_id, channel, status, error FROM alert_deliveries WHERE alert_id = $1', [alert.id]);
+        const got = (rows, user, channel) => rows.find((r) => r.user_id === user && r.channel === channel);
+        await until(async () => {
+            const rows = await tried();
+            return got(rows, doctor, 'sms')?.status === 'failed' && got(rows, doctor2, 'sms')?.status === 'delivered' && got(rows, doctor2, 'push')?.status === 'accepted';
+        }, 'one failed, the other paged', { seconds: 20, every: 100 });
+        assert.equal(got(await tried(), doctor, 'sms').error, 'unreadable-address');
+        const listed = await world.as('doctor2').get('/api/v1/alerts');
+        assert.equal(listed.status, 200);
+        assert.equal(listed.body.items.find((a) => a.id === alert.id).patientName, null);
+        const patients = await world.as('admissions').get('/api/v1/patients?status=WAITING&limit=200');
+        assert.equal(patients.status, 200);
+        const row = patients.body.items.find((p) => p.id === patient.id);
+        assert.deepEqual([row.fullName, row.dateOfBirth], [null, '1980-01-02']);
+        assert.equal((await acknowledge('doctor2', alert, { attend: true })).status, 200);
+    } finally {
+        for (const repair of repairs) await repair();
+        await world.as('admin').put('/api/v1/on-call', { shifts: before.map(({ userId, tier, startsAt, endsAt }) => ({ userId, tier, startsAt, endsAt })) });
+    }
+});
+
 test('a worker killed between send and record loses nothing', async () => {
     world.fakes.control('fault', { svc: 'fcm', mode: 'delay', ms: 4000, n: 1 });
     const alert = await raise();

@@ -26,7 +26,7 @@ import * as fs from 'node:fs';
 import { createServer } from 'node:net';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 
@@ -57,9 +57,10 @@ function completeLinks(home) {
     const list = JSON.parse(fs.readFileSync(join(home, 'native', 'pg-symlinks.json'), 'utf8'));
     for (const { source, target } of list) {
         const link = join(home, target);
-        if (fs.existsSync(link)) continue;
+        if (fs.existsSync(link) && !isAbsolute(fs.readlinkSync(link))) continue;
         try {
-            fs.symlinkSync(fs.realpathSync(join(home, source)), link);
+            fs.rmSync(link, { force: true });
+            fs.symlinkSync(relative(dirname(link), join(home, source)), link);
         } catch (error) {
             if (error.code !== 'EEXIST') throw error;
         }
@@ -78,7 +79,7 @@ function nativeFolder() {
     const copy = `/var/tmp/nexacore-postgres-${version}`;
     if (!fs.existsSync(copy)) {
         const half = `${copy}.${process.pid}`;
-        fs.cpSync(native, half, { recursive: true, dereference: true });
+        fs.cpSync(native, half, { recursive: true, verbatimSymlinks: true });
         fs.chmodSync(half, 0o755);
         fs.renameSync(half, copy);
     }

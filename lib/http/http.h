@@ -197,6 +197,14 @@ struct http_config {
 
 struct http_server;
 
+/* Called in `after`: the response is kept until http_release was called too, so that the lane can
+ * go on while something (a disk) is waited for. From then on `rq` belongs to who will release it as
+ * soon as `after` has returned. */
+void http_hold(struct http_request *rq);
+/* Exactly once for each http_hold, on any thread. A problem is answered in place of the response;
+ * it must stay valid for ever, and is not changed. The server waits for it before it ends. */
+void http_release(struct http_request *rq, const struct problem *problem);
+
 /* Creates on `loop` and binds (so the port is known); serves after http_start. Tables are static;
  * they may be added before start. A route that repeats another is PROBLEM_INTERNAL. */
 struct problem *http_server_new(uv_loop_t *loop, const struct http_config *config,

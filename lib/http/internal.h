@@ -47,6 +47,8 @@ struct http_exchange {
     struct str fixed;        /* a response body that outlives the exchange (static files) */
     struct buf piece;        /* JOB_STREAM: what was made */
     bool more;               /* JOB_STREAM: and there is more to come */
+    _Atomic unsigned holds;  /* who must let go before it is handed back: its lane, http_hold */
+    struct problem *late;    /* what http_release gave: answer this instead */
     bool answered;           /* rs is final (set on the lane) */
     bool admitted;           /* `before` let it pass */
     bool chunked;            /* the response is being sent in chunks */

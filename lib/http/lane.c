@@ -27,8 +27,10 @@ struct http_lanes {
     struct lane lane[HTTP_LANE__COUNT];
     pthread_t threads[THREADS_MAX];
     unsigned thread_count;
-    pthread_mutex_t mutex; /* of the finished list */
+    pthread_mutex_t mutex; /* of what follows */
     struct http_exchange *finished, **finished_last;
+    unsigned held; /* http_hold without its http_release */
+    pthread_cond_t released;
 };
 
 /* ---- what a lane does with an exchange ------------------------------------------------------- */
@@ -144,6 +146,43 @@ static void hand_back(struct http_lanes *lanes, struct http_exchange *ex)
         uv_async_send(lanes->wake);
 }
 
+/* The last one who lets go hands the exchange back; nobody else looks at it then. */
+static void let_go(struct http_lanes *lanes, struct http_exchange *ex)
+{
+    if (atomic_fetch_sub_explicit(&ex->holds, 1, memory_order_acq_rel) != 1)
+        return;
+    if (ex->late) {
+        log_request_set(ex->rq.id);
+        http_problem_log(ex->late);
+        log_request_set(NULL);
+        http_response_problem(&ex->rq, &ex->rs, ex->late);
+    }
+    hand_back(lanes, ex);
+}
+
+void http_hold(struct http_request *rq)
+{
+    struct http_exchange *ex = (struct http_exchange *)rq;
+    struct http_lanes *lanes = ex->server->lanes;
+    atomic_fetch_add_explicit(&ex->holds, 1, memory_order_relaxed);
+    pthread_mutex_lock(&lanes->mutex);
+    lanes->held++;
+    pthread_mutex_unlock(&lanes->mutex);
+}
+
+void http_release(struct http_request *rq, const struct problem *problem)
+{
+    struct http_exchange *ex = (struct http_exchange *)rq;
+    struct http_lanes *lanes = ex->server->lanes;
+    if (problem)
+        ex->late = (struct problem *)(uintptr_t)problem; /* read only: see http.h */
+    let_go(lanes, ex);
+    pthread_mutex_lock(&lanes->mutex);
+    if (--lanes->held == 0)
+        pthread_cond_signal(&lanes->released);
+    pthread_mutex_unlock(&lanes->mutex);
+}
+
 static void *lane_main(void *arg)
 {
     struct lane *lane = arg;
@@ -153,9 +192,10 @@ static void *lane_main(void *arg)
     while ((ex = lane_take(lane))) {
         log_request_set(ex->rq.id);
         ex->rq.lane = own;
+        atomic_store_explicit(&ex->holds, 1, memory_order_relaxed);
         perform(ex);
         log_request_set(NULL);
-        hand_back(lane->lanes, ex);
+        let_go(lane->lanes, ex);
     }
     if (config->lane_close)
         config->lane_close(config->app, own);
@@ -186,6 +226,7 @@ struct problem *http_lanes_start(struct arena *arena, const struct http_config *
     lanes->wake = wake;
     lanes->finished_last = &lanes->finished;
     pthread_mutex_init(&lanes->mutex, NULL);
+    pthread_cond_init(&lanes->released, NULL);
     for (unsigned i = 0; i < HTTP_LANE__COUNT; i++) {
         struct lane *lane = &lanes->lane[i];
         *lane = (struct lane){.lanes = lanes, .class = i, .limit = config->lane_queue[i]};
@@ -243,6 +284,10 @@ void http_lanes_stop(struct http_lanes *lanes)
     for (unsigned i = 0; i < lanes->thread_count; i++)
         pthread_join(lanes->threads[i], NULL);
     lanes->thread_count = 0;
+    pthread_mutex_lock(&lanes->mutex);
+    while (lanes->held > 0)
+        pthread_cond_wait(&lanes->released, &lanes->mutex);
+    pthread_mutex_unlock(&lanes->mutex);
     for (unsigned i = 0; i < HTTP_LANE__COUNT; i++) {
         pthread_mutex_destroy(&lanes->lane[i].mutex);
         pthread_cond_destroy(&lanes->lane[i].work);

@@ -500,6 +500,52 @@ static void test_hooks_see_every_request_and_may_refuse_it(void **state)
     assert_int_equal(lanes, 0);
 }
 
+static _Atomic int held;
+static const struct problem disk_full = {.kind = PROBLEM_UNAVAILABLE, .detail = "the disk is full"};
+
+/* Lets go only when two requests are held at the same time. */
+static void *release_late(void *arg)
+{
+    struct http_request *rq = arg;
+    while (atomic_load(&held) < 2)
+        usleep(1000);
+    http_release(rq, rq->query.n > 0 ? &disk_full : NULL);
+    return NULL;
+}
+
+static struct problem *hold_after(struct http_request *rq, struct http_response *rs,
+                                  struct problem *p)
+{
+    (void)rs;
+    pthread_t thread;
+    http_hold(rq);
+    atomic_fetch_add(&held, 1);
+    assert_int_equal(pthread_create(&thread, NULL, release_late, rq), 0);
+    pthread_detach(thread);
+    return p;
+}
+
+static void test_a_held_response_waits_while_its_lane_goes_on(void **state)
+{
+    (void)state;
+    struct world w = {.config = {.after = hold_after, .lanes = {1, 1, 1}}};
+    atomic_store(&held, 0);
+    world_start(&w, routes, ARRAY_LEN(routes));
+    int good = client_open(&w), bad = client_open(&w);
+    client_send_z(good, "GET /hello/a HTTP/1.1\r\n" H "\r\n");
+    client_send_z(bad, "GET /hello/b?lost HTTP/1.1\r\n" H "\r\n");
+    struct answer a = client_read(good, false), b = client_read(bad, false);
+    assert_int_equal(a.status, 200);
+    assert_body(&a, "{\"hello\":\"a\"}");
+    assert_int_equal(b.status, 503);
+    assert_non_null(strstr(b.body.data, "the disk is full"));
+    answer_free(&a);
+    answer_free(&b);
+    close(good);
+    close(bad);
+    world_stop(&w);
+}
+
 static void test_a_route_that_is_there_twice_does_not_start(void **state)
 {
     (void)state;
@@ -539,6 +585,7 @@ int main(void)
         cmocka_unit_test(test_clients_that_leave_at_once_leave_nothing_behind),
         cmocka_unit_test(test_forwarded_addresses_count_only_from_trusted_proxies),
         cmocka_unit_test(test_hooks_see_every_request_and_may_refuse_it),
+        cmocka_unit_test(test_a_held_response_waits_while_its_lane_goes_on),
         cmocka_unit_test(test_a_route_that_is_there_twice_does_not_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,15 +104,40 @@ static bool event_of(struct http_request *rq, const struct problem *p, struct au
     return is_read(rq) || p || !cx->audit_done;
 }
 
+/* What is answered when the trail cannot take the event of a PHI read. */
+static const struct problem trail_lost = {
+    .kind = PROBLEM_UNAVAILABLE,
+    .detail = "the audit trail cannot be written; try again",
+    .retry_after_s = 2,
+};
+
+struct held {
+    struct journal_wait wait;
+    struct http_request *rq;
+};
+
+static const struct problem *lost(const struct http_request *rq)
+{
+    log_error("an audit event could not be made durable (%s)", rq->route->audit);
+    return (rq->route->flags & ROUTE_PHI_READ) ? &trail_lost : NULL;
+}
+
+static void on_written(struct journal_wait *wait, bool durable)
+{
+    struct http_request *rq = ((struct held *)wait)->rq; /* the first member */
+    http_release(rq, durable ? NULL : lost(rq));
+}
+
 struct problem *audit_after(struct http_request *rq, struct http_response *rs, struct problem *p)
 {
     (void)rs;
     struct audit_event event;
     if (!event_of(rq, p, &event))
         return p;
-    struct problem *lost = journal_add(event.cx->app->journal, &event);
-    if (!lost)
-        return p;
-    log_error("an audit event could not be made durable: %s (%s)", lost->detail, lost->cause);
-    return (rq->route->flags & ROUTE_PHI_READ) ? lost : p;
+    struct held *held = arena_make(rq->arena, struct held);
+    *held = (struct held){.wait.done = on_written, .rq = rq};
+    http_hold(rq);
+    if (!journal_add(event.cx->app->journal, &event, &held->wait))
+        http_release(rq, lost(rq));
+    return p;
 }

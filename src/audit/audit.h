@@ -15,8 +15,9 @@ struct problem *audit_add(struct pg_tx *tx, const struct ctx *cx, const char *ac
  * call audit_after() uses the route's action without a target. */
 void audit_read(struct http_request *rq, const char *target_table, struct uuid target_id);
 
-/* Part of http_config.after: journals reads, denials and failures; a PHI read whose event cannot
- * be made durable becomes 503. */
+/* Part of http_config.after: journals reads, denials and failures. The response is held until its
+ * event is durable (http_hold), while the lane goes on; a PHI read whose event cannot be made
+ * durable becomes 503. */
 struct problem *audit_after(struct http_request *rq, struct http_response *rs, struct problem *p);
 
 /* The journal: append-only files in NEXACORE_STATE_DIR, one fdatasync shared by every request in

@@ -1,5 +1,5 @@
 /* The journal of reads: lines of JSON in an append-only file of this process, one fdatasync shared
- * by all who wait, moved to audit_logs in batches.
+ * by all who wait (no thread does: each is told by its callback), moved to audit_logs in batches.
  *
  * Exactly once: the batch and the file position it reaches are committed in one transaction
  * (audit_flush_marks), so a flusher that dies is continued, never repeated. The owner holds a lock
@@ -24,6 +24,7 @@
 enum {
     BATCH_BYTES = 512 * 1024,
     PENDING_MAX = 4 << 20,
+    LINE_MAX_BYTES = 4096,
     ROTATE_BYTES = 4 << 20,
     FLUSH_EVERY_S = 10, /* well within the promised 30 s */
 };
@@ -34,12 +35,14 @@ struct journal {
     char name[64]; /* "<uuid>.journal" */
     int fd;
     pthread_mutex_t lock;
-    pthread_cond_t wake;   /* the writer: something is pending */
-    pthread_cond_t synced; /* waiters: a batch is on disk or failed */
-    pthread_cond_t flush;  /* the flusher: time to stop */
-    struct buf pending;
-    uint64_t next_batch, done_batch, failed_batch;
-    int64_t size; /* bytes on disk and synced */
+    pthread_cond_t wake;                          /* the writer: something is pending */
+    pthread_cond_t flush;                         /* the flusher: time to stop */
+    struct buf pending;                           /* the next batch */
+    struct journal_wait *waiting, **waiting_last; /* for it, in order */
+    bool writing;                                 /* a batch is on its way to the disk */
+    bool idle;                                    /* the writer sleeps */
+    int64_t size;                                 /* bytes on disk and synced */
+    bool torn;                                    /* bytes after `size` could not be cut off */
     bool closing;
     pthread_t writer, flusher;
 };
@@ -87,66 +90,93 @@ static bool write_all(int fd, struct str s)
     return true;
 }
 
-/* One batch to disk. A failed write is cut off again, so that no half line stays in the middle. */
+/* True when nothing stands after the last good batch. */
+static bool cut_back(struct journal *j)
+{
+    j->torn = ftruncate(j->fd, (off_t)j->size) != 0;
+    if (j->torn)
+        log_error("the audit journal cannot be cut back: %s", strerror(errno));
+    return !j->torn;
+}
+
+/* One batch to disk. A failed write is cut off again, so that no half line stays in the middle; as
+ * long as that fails nothing more is written. */
 static bool batch_write(struct journal *j, struct str batch)
 {
+    if (j->torn && !cut_back(j))
+        return false;
     if (write_all(j->fd, batch) && fdatasync(j->fd) == 0)
         return true;
     log_error("the audit journal cannot be written: %s", strerror(errno));
-    if (ftruncate(j->fd, (off_t)j->size) != 0)
-        log_error("the audit journal cannot be cut back: %s", strerror(errno));
+    cut_back(j);
     return false;
 }
 
+static void batch_tell(struct journal_wait *waiting, bool durable)
+{
+    while (waiting) {
+        struct journal_wait *next = waiting->next; /* `done` may free it */
+        waiting->done(waiting, durable);
+        waiting = next;
+    }
+}
+
+/* While one batch is written the next one gathers in the other buffer. */
 static void *writer_main(void *arg)
 {
     struct journal *j = arg;
+    CLEANUP(buf_free) struct buf batch = BUF_MAX(PENDING_MAX);
     pthread_mutex_lock(&j->lock);
     for (;;) {
+        j->idle = true;
         while (j->pending.len == 0 && !j->closing)
             pthread_cond_wait(&j->wake, &j->lock);
+        j->idle = false;
         if (j->pending.len == 0)
             break;
-        struct buf batch = j->pending;
-        j->pending = BUF_MAX(PENDING_MAX);
-        uint64_t number = j->next_batch++;
+        struct buf filled = j->pending;
+        j->pending = batch;
+        batch = filled;
+        struct journal_wait *waiting = TAKE(j->waiting);
+        j->waiting_last = &j->waiting;
+        j->writing = true;
         pthread_mutex_unlock(&j->lock);
         bool ok = batch_write(j, buf_str(&batch));
+        batch_tell(waiting, ok);
         pthread_mutex_lock(&j->lock);
         if (ok)
             j->size += (int64_t)batch.len;
-        else
-            j->failed_batch = number;
-        j->done_batch = number;
-        buf_free(&batch);
-        pthread_cond_broadcast(&j->synced);
+        j->writing = false;
+        buf_clear(&batch);
     }
     pthread_mutex_unlock(&j->lock);
     return NULL;
 }
 
-struct problem *journal_add(struct journal *j, const struct audit_event *event)
+bool journal_add(struct journal *j, const struct audit_event *event, struct journal_wait *wait)
 {
-    CLEANUP(buf_free) struct buf line = BUF_MAX(4096);
+    CLEANUP(buf_free) struct buf line = BUF_MAX(LINE_MAX_BYTES);
     audit_event_write(event, &line);
     buf_add_c(&line, '\n');
+    wait->next = NULL;
     pthread_mutex_lock(&j->lock);
-    buf_add_str(&j->pending, buf_str(&line));
-    bool ok = !line.overflowed && !j->pending.overflowed && !j->closing;
-    uint64_t mine = j->next_batch;
+    bool ok = !line.overflowed && !j->closing && j->pending.len + line.len <= PENDING_MAX;
     if (ok) {
-        pthread_cond_signal(&j->wake);
-        while (j->done_batch < mine)
-            pthread_cond_wait(&j->synced, &j->lock);
-        ok = j->failed_batch < mine;
+        buf_add_str(&j->pending, buf_str(&line));
+        ok = !j->pending.overflowed; /* no memory: nothing of the line was added */
+        j->pending.overflowed = false;
     }
+    if (ok) {
+        *j->waiting_last = wait;
+        j->waiting_last = &wait->next;
+    }
+    bool wake = ok && j->idle;
+    if (wake)
+        j->idle = false; /* one signal is enough */
     pthread_mutex_unlock(&j->lock);
-    if (ok)
-        return NULL;
-    struct problem *p = problem_new(event->cx->arena, PROBLEM_UNAVAILABLE,
-                                    "the audit trail cannot be written; try again");
-    p->retry_after_s = 2;
-    return p;
+    if (wake)
+        pthread_cond_signal(&j->wake);
+    return ok;
 }
 
 /* ---- flushing ---------------------------------------------------------------------------------*/
@@ -308,7 +338,7 @@ static struct problem *file_open(struct journal *j)
 static void rotate(struct journal *j, const struct ctx *cx, int64_t flushed)
 {
     pthread_mutex_lock(&j->lock);
-    bool idle = j->pending.len == 0 && j->done_batch + 1 == j->next_batch && j->size == flushed;
+    bool idle = j->pending.len == 0 && !j->writing && j->size == flushed;
     char old_name[64], old_path[800];
     int old_fd = -1;
     if (idle && flushed > ROTATE_BYTES) {
@@ -377,7 +407,7 @@ struct problem *journal_open(struct app *app, const char *dir, struct journal **
     struct journal *j = mem_new(struct journal);
     j->app = app;
     j->pending = BUF_MAX(PENDING_MAX);
-    j->next_batch = 1;
+    j->waiting_last = &j->waiting;
     snprintf(j->dir, sizeof(j->dir), "%s", dir);
     if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
         free(j);
@@ -390,7 +420,6 @@ struct problem *journal_open(struct app *app, const char *dir, struct journal **
     }
     pthread_mutex_init(&j->lock, NULL);
     pthread_cond_init(&j->wake, NULL);
-    pthread_cond_init(&j->synced, NULL);
     pthread_cond_init(&j->flush, NULL);
     pthread_create(&j->writer, NULL, writer_main, j);
     pthread_create(&j->flusher, NULL, flusher_main, j);
@@ -412,6 +441,8 @@ void journal_close(struct journal **journal)
     pthread_join(j->flusher, NULL);
     close(j->fd); /* whatever could not be moved is an orphan the next flusher takes */
     buf_free(&j->pending);
+    pthread_cond_destroy(&j->wake);
+    pthread_cond_destroy(&j->flush);
     pthread_mutex_destroy(&j->lock);
     free(j);
     *journal = NULL;

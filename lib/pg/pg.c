@@ -71,7 +71,8 @@ struct problem *pg_tx_begin(struct pg_tx *tx, struct pg_conn *conn, struct arena
     TRY(pg_ready(conn, arena));
     conn->sqlstate[0] = '\0';
     conn->role = 0;
-    *tx = (struct pg_tx){.conn = conn, .arena = arena, .read_only = mode == PG_READ};
+    *tx = (struct pg_tx){
+        .conn = conn, .arena = arena, .read_only = mode != PG_WRITE, .one = mode == PG_READ_ONE};
     if (setting_count + 2 > ARRAY_LEN(settings_stmts))
         return problem_new(arena, PROBLEM_INTERNAL, "too many settings for one transaction");
     tx->open = true;
@@ -95,6 +96,16 @@ static struct problem *round_trip(struct pg_tx *tx, PGresult **ret_last)
     return p;
 }
 
+/* The same with the end of the transaction in the same packet. */
+static struct problem *last_trip(struct pg_tx *tx, PGresult **ret_last)
+{
+    TRY(pg_send_sync(tx->conn, tx->arena));
+    struct problem *p = pg_read_pending(tx->conn, tx->arena, ret_last);
+    tx->open = false;
+    tx->failed = p != NULL;
+    return p;
+}
+
 static struct problem *usable(const struct pg_tx *tx)
 {
     if (tx->open && !tx->failed)
@@ -108,7 +119,7 @@ struct problem *pg_query(struct pg_tx *tx, const struct pg_stmt *stmt,
     TRY(usable(tx));
     TRY(pg_send_stmt(tx->conn, tx->arena, stmt, params, count));
     PGresult *rows = NULL;
-    TRY(round_trip(tx, &rows));
+    TRY(tx->one ? last_trip(tx, &rows) : round_trip(tx, &rows));
     struct pg_result *result = arena_make(tx->arena, struct pg_result);
     *result = (struct pg_result){.rows = rows, .arena = tx->arena, .next = tx->results};
     tx->results = result;
@@ -140,6 +151,8 @@ struct problem *pg_queue(struct pg_tx *tx, const struct pg_stmt *stmt,
 struct problem *pg_tx_commit(struct pg_tx *tx)
 {
     struct pg_conn *conn = tx->conn;
+    if (tx->one && !tx->open && !tx->failed)
+        return NULL; /* it ended with its query */
     TRY(usable(tx));
     if (tx->read_only) {
         if (conn->pending_count > 0)

@@ -83,14 +83,16 @@ struct pg_tx {
     bool open;   /* BEGIN sent, neither committed nor rolled back */
     bool failed; /* a statement failed: only rollback is left */
     bool read_only;
+    bool one; /* PG_READ_ONE */
     struct pg_result *results;
 };
 
 #define PG_TX_NONE ((struct pg_tx){.conn = NULL})
 
 enum pg_mode {
-    PG_READ,  /* read only: one implicit transaction, no BEGIN and no COMMIT round trip */
-    PG_WRITE, /* BEGIN */
+    PG_READ,     /* read only: one implicit transaction, no BEGIN and no COMMIT round trip */
+    PG_READ_ONE, /* the same for one pg_query: the end travels with it, so the server wakes once */
+    PG_WRITE,    /* BEGIN */
 };
 
 /* Begins: BEGIN and the settings are queued and travel with the first statement.

@@ -207,8 +207,9 @@ bool pg_succeeded(const PGresult *result)
            s == PGRES_EMPTY_QUERY;
 }
 
-/* Takes the answer of the oldest command. `ret_result` gets it when it succeeded (else cleared);
- * the first failure of the transaction comes back as its problem, aborted followers as NULL. */
+/* Takes the answer of the oldest command. `ret_result` gets it when it succeeded (else, and for a
+ * Sync, NULL); the first failure of the transaction comes back as its problem, aborted followers as
+ * NULL. */
 static struct problem *read_one(struct pg_conn *conn, struct arena *arena, PGresult **ret_result)
 {
     PGresult *result = NULL, *end = NULL;
@@ -227,7 +228,10 @@ static struct problem *read_one(struct pg_conn *conn, struct arena *arena, PGres
     }
     *ret_result = NULL;
     if (pg_succeeded(result)) {
-        *ret_result = result;
+        if (oldest.kind == PENDING_SYNC)
+            PQclear(result);
+        else
+            *ret_result = result;
         return NULL;
     }
     if (oldest.kind == PENDING_PREPARE)
@@ -242,17 +246,21 @@ static struct problem *read_one(struct pg_conn *conn, struct arena *arena, PGres
     return p;
 }
 
-/* Takes every pending answer; the last one is given when wanted. The first failure is returned. */
+/* Takes every pending answer; that of the last statement is given when wanted. The first failure is
+ * returned. */
 struct problem *pg_read_pending(struct pg_conn *conn, struct arena *arena, PGresult **ret_last)
 {
     struct problem *first = NULL;
     PGresult *last = NULL;
     while (conn->pq && conn->pending_count > 0) {
-        PQclear(last);
-        last = NULL;
-        struct problem *p = read_one(conn, arena, &last);
+        PGresult *result = NULL;
+        struct problem *p = read_one(conn, arena, &result);
         if (p && !first)
             first = p;
+        if (result) {
+            PQclear(last);
+            last = result;
+        }
     }
     if (ret_last && !first)
         *ret_last = last;

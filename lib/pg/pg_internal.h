@@ -79,7 +79,8 @@ struct problem *pg_send_sync(struct pg_conn *conn, struct arena *arena);
 /* Sends what is queued. */
 struct problem *pg_flush(struct pg_conn *conn, struct arena *arena);
 
-/* Takes every pending answer; the last one is given when wanted. The first failure is returned. */
+/* Takes every pending answer; that of the last statement is given when wanted. The first failure is
+ * returned. */
 struct problem *pg_read_pending(struct pg_conn *conn, struct arena *arena, PGresult **ret_last);
 
 /* Waits for the socket; false when the deadline passed. */

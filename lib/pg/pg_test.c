@@ -144,6 +144,26 @@ static void test_a_read_refuses_to_write(void **state)
     assert_int_equal(ask(b, b->conn, &count), 0);
 }
 
+static void test_a_read_of_one_query_has_ended_with_it(void **state)
+{
+    struct bed *b = *state;
+    struct pg_result *r;
+    for (int i = 0; i < 3; i++) {
+        CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
+        begin(b, &tx, PG_READ_ONE);
+        if (i == 1) { /* a failure leaves the connection good */
+            wrong(PG_QUERY(&tx, &add, &r, PG_P_INT(1), PG_P_NULL), PROBLEM_UNAVAILABLE);
+            wrong(pg_tx_commit(&tx), PROBLEM_INTERNAL);
+            continue;
+        }
+        right(pg_query(&tx, &one, NULL, 0, &r));
+        assert_int_equal(PQtransactionStatus(b->conn->pq), PQTRANS_IDLE);
+        assert_int_equal(pg_get_int(r, 0, 0), 1);
+        wrong(pg_query(&tx, &one, NULL, 0, &r), PROBLEM_INTERNAL);
+        right(pg_tx_commit(&tx));
+    }
+}
+
 static void test_a_write_is_there_after_commit_and_not_before(void **state)
 {
     struct bed *b = *state;
@@ -548,6 +568,7 @@ static const struct CMUnitTest alone[] = {
 
 static const struct CMUnitTest with_server[] = {
     WITH_BED(test_a_read_refuses_to_write),
+    WITH_BED(test_a_read_of_one_query_has_ended_with_it),
     WITH_BED(test_a_write_is_there_after_commit_and_not_before),
     WITH_BED(test_what_is_not_committed_is_rolled_back),
     WITH_BED(test_a_setting_holds_for_its_transaction_alone),

@@ -77,13 +77,14 @@ struct problem *auth_token_verify(struct auth *auth, struct arena *arena, struct
         return NULL;
     }
     TRY(auth_token_read(auth, arena, token, &claims));
-    generation = jwks_generation(auth->jwks);
+    *ret = claims;
+    if (jwks_generation(auth->jwks) != generation)
+        return NULL; /* which set verified it is not known: the next request asks again */
     pthread_mutex_lock(&auth->lock);
     memcpy(slot->digest, digest, SHA256_LEN);
     slot->generation = generation;
     slot->claims = claims;
     pthread_mutex_unlock(&auth->lock);
-    *ret = claims;
     return NULL;
 }
 
@@ -127,7 +128,7 @@ struct problem *auth_user_check(struct auth *auth, struct arena *arena, struct p
     cx.role = ROLE_SYSTEM; /* the clinic's own policies, whoever asks */
     int64_t asked_us = clock_mono_us();
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
-    TRY(tx_begin(&tx, &cx, PG_READ));
+    TRY(tx_begin(&tx, &cx, PG_READ_ONE));
     struct pg_result *rows;
     TRY(PG_QUERY(&tx, &user_active, &rows, PG_P_UUID(claims->user_id), PG_P_UUID(claims->clinic_id),
                  PG_P_Z(claims->subject), PG_P_Z(role_name(claims->role))));
@@ -169,7 +170,7 @@ static struct problem *choose_clinic(struct http_request *rq, struct ctx *cx)
     if (!uuid_parse(header, &clinic))
         return problem_new(cx->arena, PROBLEM_BAD_REQUEST, "X-Clinic-Id is not a UUID");
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
-    TRY(tx_begin(&tx, cx, PG_READ));
+    TRY(tx_begin(&tx, cx, PG_READ_ONE));
     struct pg_result *rows;
     TRY(PG_QUERY(&tx, &clinic_exists, &rows, PG_P_UUID(clinic)));
     TRY(pg_tx_commit(&tx));

@@ -67,7 +67,7 @@ static struct problem *status_show(struct http_request *rq, struct http_response
     TRY(http_path_uuid(rq, "id", &id));
     audit_read(rq, "intake_forms", id);
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
-    TRY(tx_begin(&tx, cx, PG_READ));
+    TRY(tx_begin(&tx, cx, PG_READ_ONE));
     TRY(form_get(&tx, cx, id, false, &f));
     TRY(pg_tx_commit(&tx));
     struct jw w = jw_to(&rs->body);
@@ -148,7 +148,7 @@ static struct problem *page_show(struct http_request *rq, struct http_response *
     TRY(page_number(rq, &page));
     {
         CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
-        TRY(tx_begin(&tx, cx, PG_READ));
+        TRY(tx_begin(&tx, cx, PG_READ_ONE));
         TRY(form_get(&tx, cx, id, false, &f));
         TRY(pg_tx_commit(&tx));
     }
@@ -186,7 +186,7 @@ static struct problem *review_queue(struct http_request *rq, struct http_respons
     TRY(page_read(rq, &page));
     audit_read(rq, "intake_forms", UUID_NONE);
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
-    TRY(tx_begin(&tx, cx, PG_READ));
+    TRY(tx_begin(&tx, cx, PG_READ_ONE));
     TRY(forms_in_review(&tx, cx, &page, &rows, &count));
     TRY(pg_tx_commit(&tx));
     bool more = count > (size_t)page.limit;

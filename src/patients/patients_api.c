@@ -159,7 +159,7 @@ static struct problem *list(struct http_request *rq, struct http_response *rs)
     struct patient *rows;
     size_t count;
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
-    TRY(tx_begin(&tx, cx, PG_READ));
+    TRY(tx_begin(&tx, cx, PG_READ_ONE));
     TRY(patients_list(&tx, cx, &filter, &rows, &count));
     TRY(pg_tx_commit(&tx));
     bool more = count > (size_t)filter.page.limit;
@@ -186,7 +186,7 @@ static struct problem *show(struct http_request *rq, struct http_response *rs)
     TRY(http_path_uuid(rq, "id", &id));
     audit_read(rq, "patients", id);
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
-    TRY(tx_begin(&tx, cx, PG_READ));
+    TRY(tx_begin(&tx, cx, PG_READ_ONE));
     TRY(patient_answer(&tx, cx, id, rs));
     return pg_tx_commit(&tx);
 }

@@ -244,7 +244,7 @@ static struct problem *load_locked(struct keyring *ring, const struct ctx *cx)
         {"app.current_role", role_name(ROLE_SYSTEM)},
     };
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
-    TRY(pg_tx_begin(&tx, ring->db, cx->arena, PG_READ, NULL, settings, ARRAY_LEN(settings)));
+    TRY(pg_tx_begin(&tx, ring->db, cx->arena, PG_READ_ONE, NULL, settings, ARRAY_LEN(settings)));
     TRY(load_in(&tx, ring, cx));
     return pg_tx_commit(&tx);
 }

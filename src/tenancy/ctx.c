@@ -28,7 +28,7 @@ enum role role_parse(struct str s)
 
 struct problem *tx_begin(struct pg_tx *tx, const struct ctx *cx, enum pg_mode mode)
 {
-    bool corporate = cx->role == ROLE_CORPORATE_ADMIN && mode == PG_READ;
+    bool corporate = cx->role == ROLE_CORPORATE_ADMIN && mode != PG_WRITE;
     const struct pg_setting settings[] = {
         {"app.current_clinic_id", uuid_is_none(cx->clinic_id) ? "" : uuid_z(cx->clinic_id)},
         {"app.current_role", role_name(cx->role)},

@@ -140,16 +140,24 @@ char *arena_cstr(struct arena *arena, struct str s)
     return copy;
 }
 
+/* Formats into what the newest block has left; only when that is too small it is done again. */
 char *arena_vfmt(struct arena *arena, const char *fmt, va_list ap)
 {
     va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, again);
+    struct block *block = arena->newest;
+    size_t room = block ? block->size - block->used : 0;
+    char *at = room ? block->data + block->used : NULL;
+    int n = vsnprintf(at, room, fmt, again);
     va_end(again);
     if (n < 0)
         give_up("a format is wrong");
+    bool fits = (size_t)n < room;
+    if (!fits && room > 0)
+        wipe(at, room); /* what is handed out next is zero again */
     char *text = arena_alloc(arena, (size_t)n + 1);
-    vsnprintf(text, (size_t)n + 1, fmt, ap);
+    if (!fits)
+        vsnprintf(text, (size_t)n + 1, fmt, ap);
     return text;
 }
 

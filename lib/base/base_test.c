@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <time.h>
 #include <stdint.h>
 #include <cmocka.h>
 
@@ -102,6 +104,62 @@ static void test_times_are_rfc3339_in_utc(void **state)
     assert_true(clock_date_valid(STR("2024-02-29")));
     assert_false(clock_date_valid(STR("2023-02-29")));
     assert_false(clock_date_valid(STR("2023-2-29")));
+}
+
+/* The calendar is computed here; the C library's is the oracle. */
+static void test_time_texts_are_those_of_the_c_library(void **state)
+{
+    (void)state;
+    int64_t us = -62167219200000000; /* 0000-01-01 */
+    for (unsigned i = 0; us < 253402300800000000; i++, us += 1000003000001 * (1 + i % 37)) {
+        char text[CLOCK_TEXT_MAX], want[64], day[32];
+        int64_t rest = us % 1000000 < 0 ? us % 1000000 + 1000000 : us % 1000000;
+        time_t seconds = (time_t)((us - rest) / 1000000);
+        struct tm tm;
+        gmtime_r(&seconds, &tm);
+        strftime(day, sizeof(day), "%m-%dT%H:%M:%S", &tm);
+        snprintf(want, sizeof(want), "%04d-%s.%03dZ", tm.tm_year + 1900, day, (int)(rest / 1000));
+        clock_text(us, text);
+        assert_string_equal(text, want);
+    }
+    char text[CLOCK_TEXT_MAX];
+    clock_text(INT64_MAX, text);
+    assert_string_equal(text, "9999-12-31T23:59:59.999Z");
+    clock_text(INT64_MIN, text);
+    assert_string_equal(text, "0000-01-01T00:00:00.000Z");
+}
+
+/* Whether the text fits the room there is, or the limit, makes no difference to what comes out. */
+static void test_formatted_text_is_whole_or_refused_at_every_length(void **state)
+{
+    (void)state;
+    char long_text[600];
+    memset(long_text, 'x', sizeof(long_text));
+    for (int n = 0; n < 600; n++) {
+        CLEANUP(buf_free) struct buf b = BUF_MAX(500);
+        buf_addf(&b, "%s", "ab");
+        buf_addf(&b, "%.*s", n, long_text);
+        assert_int_equal(b.overflowed, n > 498);
+        assert_int_equal(b.len, n > 498 ? 2 : 2 + n);
+        assert_int_equal(strlen(b.data), b.len);
+    }
+}
+
+static void test_arena_texts_of_any_length_leave_zeros_behind(void **state)
+{
+    (void)state;
+    char long_text[6000];
+    memset(long_text, 'x', sizeof(long_text));
+    CLEANUP(arena_free) struct arena *arena = arena_new(1 << 20);
+    for (int n = 0; n < 6000; n += 61) {
+        char *text = arena_fmt(arena, "%.*s", n, long_text);
+        assert_int_equal(strlen(text), n);
+        const char *next = arena_alloc(arena, 1024);
+        for (size_t i = 0; i < 1024; i++)
+            assert_int_equal(next[i], 0);
+        if (n % 3 == 0)
+            arena_reset(arena);
+    }
 }
 
 static void test_a_box_opens_only_with_key_and_aad_and_whole(void **state)
@@ -226,6 +284,9 @@ int main(void)
         cmocka_unit_test(test_every_problem_kind_has_a_status_of_an_error),
         cmocka_unit_test(test_uuid_text_and_back),
         cmocka_unit_test(test_times_are_rfc3339_in_utc),
+        cmocka_unit_test(test_time_texts_are_those_of_the_c_library),
+        cmocka_unit_test(test_formatted_text_is_whole_or_refused_at_every_length),
+        cmocka_unit_test(test_arena_texts_of_any_length_leave_zeros_behind),
         cmocka_unit_test(test_a_box_opens_only_with_key_and_aad_and_whole),
         cmocka_unit_test(test_sha256_and_hmac_match_published_vectors),
         cmocka_unit_test(test_base64_round_trips_every_length),

@@ -96,18 +96,28 @@ void buf_add_c(struct buf *b, char c)
     buf_add(b, &c, 1);
 }
 
+/* Formats into the room there is; only when that is too small it is done a second time. */
 void buf_addf(struct buf *b, const char *fmt, ...)
 {
+    if (b->overflowed)
+        return;
     va_list ap, again;
     va_start(ap, fmt);
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, again);
-    va_end(again);
-    char *at = n < 0 ? NULL : buf_room(b, (size_t)n);
-    if (at) {
-        vsnprintf(at, (size_t)n + 1, fmt, ap);
+    size_t room = b->data ? b->cap - b->len : 0; /* the limit is in cap; one is for the NUL */
+    int n = vsnprintf(room ? b->data + b->len : NULL, room, fmt, ap);
+    if (n >= 0 && (size_t)n < room) {
         b->len += (size_t)n;
+    } else {
+        if (room > 0)
+            b->data[b->len] = '\0';
+        char *at = n < 0 ? NULL : buf_room(b, (size_t)n);
+        if (at) {
+            vsnprintf(at, (size_t)n + 1, fmt, again);
+            b->len += (size_t)n;
+        }
     }
+    va_end(again);
     va_end(ap);
 }
 

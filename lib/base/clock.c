@@ -2,7 +2,7 @@
  * no time zone of the machine can leak in. */
 #include "base/clock.h"
 
-#include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 int64_t clock_wall_us(void)
@@ -19,19 +19,46 @@ int64_t clock_mono_us(void)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
+static void put(char *at, unsigned n, int64_t v)
+{
+    while (n-- > 0) {
+        at[n] = (char)('0' + v % 10);
+        v /= 10;
+    }
+}
+
+/* The civil date of a day counted from 1970-01-01, by eras of 400 years that begin in March. */
+static void put_date(char *at, int64_t days)
+{
+    int64_t shifted = days + 719468; /* from 0000-03-01 */
+    int64_t era = (shifted >= 0 ? shifted : shifted - 146096) / 146097;
+    int64_t of_era = shifted - era * 146097;
+    int64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * year + year / 4 - year / 100);
+    int64_t from_march = (5 * of_year + 2) / 153;
+    int64_t month = from_march < 10 ? from_march + 3 : from_march - 9;
+    put(at, 4, year + era * 400 + (month <= 2));
+    put(at + 5, 2, month);
+    put(at + 8, 2, of_year - (153 * from_march + 2) / 5 + 1);
+}
+
+/* Times outside the years 0 to 9999 have no such text; they are shown as the nearest that has. */
 void clock_text(int64_t wall_us, char ret_text[CLOCK_TEXT_MAX])
 {
-    time_t seconds = (time_t)(wall_us / 1000000);
-    int us = (int)(wall_us % 1000000);
-    if (us < 0) { /* before 1970: the second that has begun, as after it */
-        us += 1000000;
-        seconds--;
+    static const int64_t day_us = 86400000000, min_us = -62167219200000000,
+                         max_us = 253402300799999999;
+    int64_t us = wall_us < min_us ? min_us : wall_us > max_us ? max_us : wall_us;
+    int64_t days = us / day_us, rest = us % day_us;
+    if (rest < 0) {
+        rest += day_us;
+        days--;
     }
-    struct tm tm;
-    gmtime_r(&seconds, &tm);
-    char day[24];
-    strftime(day, sizeof(day), "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(ret_text, CLOCK_TEXT_MAX, "%s.%03dZ", day, us / 1000);
+    memcpy(ret_text, "0000-00-00T00:00:00.000Z", 25);
+    put_date(ret_text, days);
+    put(ret_text + 11, 2, rest / 3600000000);
+    put(ret_text + 14, 2, rest / 60000000 % 60);
+    put(ret_text + 17, 2, rest / 1000000 % 60);
+    put(ret_text + 20, 3, rest / 1000 % 1000);
 }
 
 static bool digits(struct str s, size_t at, size_t n, int *ret)

@@ -111,8 +111,12 @@ void conf_free(struct conf **conf)
     *conf = NULL;
 }
 
+/* Callers mostly pass the very literal of the table's row: pointers are compared first. */
 static const struct value *find(const struct conf *conf, const char *name)
 {
+    for (size_t i = 0; i < conf->count; i++)
+        if (conf->values[i].def->name == name)
+            return &conf->values[i];
     for (size_t i = 0; i < conf->count; i++)
         if (strcmp(conf->values[i].def->name, name) == 0)
             return &conf->values[i];

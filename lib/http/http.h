@@ -136,6 +136,9 @@ bool http_pairs_next(struct str *rest, struct str *ret_name, struct str *ret_val
 void http_header_set(struct http_response *rs, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
+/* The same without a copy: name and value live as long as the process. */
+void http_header_const(struct http_response *rs, const char *name, const char *value);
+
 /* ---- bodies that are not kept in memory -------------------------------------------------------
  * While it arrives, the body goes to an unnamed temporary file (O_TMPFILE in http_config.spool_dir)
  * encrypted with a key that lives only in this request (AES-256-GCM, 64 KiB chunks): nothing of it

@@ -94,6 +94,14 @@ void http_header_set(struct http_response *rs, const char *name, const char *fmt
     *header_slot(rs, own) = (struct http_header){arena_str(rs->arena, own), value};
 }
 
+void http_header_const(struct http_response *rs, const char *name, const char *value)
+{
+    struct str own = str_of(name), text = str_of(value);
+    if (!http_is_value(text))
+        header_wrong(name);
+    *header_slot(rs, own) = (struct http_header){own, text};
+}
+
 static bool header_is_set(const struct http_response *rs, struct str name)
 {
     for (size_t i = 0; i < rs->header_count; i++)

@@ -2,6 +2,8 @@
  * after: trail, then log; decorate: headers on everything, also on what the loop answers. */
 #include "app/web.h"
 
+#include <stdio.h>
+
 #include "app/app.h"
 #include "app/rate.h"
 #include "audit/audit.h"
@@ -65,34 +67,41 @@ static void cors(const struct http_request *rq, struct http_response *rs, const 
     http_header_set(rs, "Access-Control-Max-Age", "600");
 }
 
-/* The page talks to itself, to its live channel and to the identity provider; nothing else. */
-static void page_policy(struct http_response *rs, const struct app *app)
+/* The page talks to itself, to its live channel and to the identity provider; nothing else. Made at
+ * the first answer: like all of decorate, on the loop thread only. */
+static const char *page_policy(const struct app *app)
 {
-    struct str issuer = str_of(conf_text(app->conf, "NEXACORE_JWT_ISSUER"));
-    struct str rest = issuer;
+    static char policy[1024];
+    if (policy[0])
+        return policy;
+    struct str rest = str_of(conf_text(app->conf, "NEXACORE_JWT_ISSUER"));
     struct str scheme = str_cut(&rest, '/');
     str_cut(&rest, '/');
     struct str host = str_cut(&rest, '/');
-    http_header_set(rs, "Content-Security-Policy",
-                    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: "
-                    "data:; font-src 'self'; manifest-src 'self'; worker-src 'self'; connect-src "
-                    "'self' ws: wss: " STR_FMT "//" STR_FMT "; frame-src " STR_FMT "//" STR_FMT
-                    "; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-                    STR_ARG(scheme), STR_ARG(host), STR_ARG(scheme), STR_ARG(host));
+    int n =
+        snprintf(policy, sizeof(policy),
+                 "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: "
+                 "data:; font-src 'self'; manifest-src 'self'; worker-src 'self'; connect-src "
+                 "'self' ws: wss: " STR_FMT "//" STR_FMT "; frame-src " STR_FMT "//" STR_FMT
+                 "; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+                 STR_ARG(scheme), STR_ARG(host), STR_ARG(scheme), STR_ARG(host));
+    if (n < 0 || (size_t)n >= sizeof(policy)) /* an issuer that long: no page may load anything */
+        snprintf(policy, sizeof(policy), "default-src 'none'; frame-ancestors 'none'");
+    return policy;
 }
 
 void web_decorate(struct http_request *rq, struct http_response *rs)
 {
     const struct app *app = rq->app;
-    http_header_set(rs, "X-Content-Type-Options", "nosniff");
-    http_header_set(rs, "X-Frame-Options", "DENY");
-    http_header_set(rs, "Referrer-Policy", "no-referrer");
-    http_header_set(rs, "Cross-Origin-Opener-Policy", "same-origin");
+    http_header_const(rs, "X-Content-Type-Options", "nosniff");
+    http_header_const(rs, "X-Frame-Options", "DENY");
+    http_header_const(rs, "Referrer-Policy", "no-referrer");
+    http_header_const(rs, "Cross-Origin-Opener-Policy", "same-origin");
     if (str_starts(str_of(app->public_url), STR("https:")))
-        http_header_set(rs, "Strict-Transport-Security", "max-age=31536000; includeSubDomains");
-    page_policy(rs, app);
+        http_header_const(rs, "Strict-Transport-Security", "max-age=31536000; includeSubDomains");
+    http_header_const(rs, "Content-Security-Policy", page_policy(app));
     if (str_starts(rq->path, STR("/api/")))
-        http_header_set(rs, "Cache-Control", "no-store");
+        http_header_const(rs, "Cache-Control", "no-store");
     cors(rq, rs, app);
 }
 

@@ -46,8 +46,16 @@ void phi_write(struct jw *w, struct phi v)
 /* "clinic/table/column/row", the literal packet's file name (DESIGN 5). */
 static struct str place_text(const struct ctx *cx, struct phi_place place, struct buf *out)
 {
-    buf_addf(out, "%s/%s/%s/%s", uuid_z(cx->clinic_id), place.table, place.column,
-             uuid_z(place.row));
+    char id[UUID_TEXT_LEN + 1];
+    uuid_text(cx->clinic_id, id);
+    buf_add(out, id, UUID_TEXT_LEN);
+    buf_add_c(out, '/');
+    buf_add_z(out, place.table);
+    buf_add_c(out, '/');
+    buf_add_z(out, place.column);
+    buf_add_c(out, '/');
+    uuid_text(place.row, id);
+    buf_add(out, id, UUID_TEXT_LEN);
     return buf_str(out);
 }
 

@@ -1,6 +1,8 @@
 /* Keys by kid over cjose. One mutex guards the set: a verification takes 30 us and its result is
- * cached by the caller, so nobody queues here for long. The issuer is asked without the mutex: only
- * tokens with an unknown key wait for its answer. */
+ * cached by the caller, so nobody queues here for long. The issuer is asked without the mutex, by
+ * one thread: tokens with an unknown key wait for its answer only while there is no set at all.
+ * With one they are refused at once, or a hanging issuer and a few made-up tokens would park every
+ * lane. */
 #include "auth/jwks.h"
 
 #include <cjose/cjose.h>
@@ -169,12 +171,12 @@ static struct problem *verify_locked(struct jwks *set, struct arena *arena, stru
                                      struct str kid, bool rsa)
 {
     const struct verify_key *key = find(set, kid, rsa);
-    while (!key && set->asking) {
+    while (!key && set->asking && !set->fetched) {
         pthread_cond_wait(&set->asked, &set->lock);
         key = find(set, kid, rsa);
     }
-    bool may_ask = set->tried_us == 0 || clock_mono_us() - set->tried_us > REFRESH_PAUSE_US;
-    if (!key && may_ask) {
+    bool due = set->tried_us == 0 || clock_mono_us() - set->tried_us > REFRESH_PAUSE_US;
+    if (!key && due && !set->asking) {
         refresh(set, arena);
         key = find(set, kid, rsa);
     }

@@ -3,26 +3,46 @@
 // Rule: the server here trusts that issuer, so a token it signed rightly is accepted; the test would
 // notice a server that refuses all.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { after, before, test } from 'node:test';
 
+import { until } from '../../tools/lib/process.mjs';
 import { startFakes } from '../fakes/fakes.mjs';
 import { Client } from '../lib/client.mjs';
 import { startWorld } from '../lib/world.mjs';
 
 let world;
 let fakes;
+let keys;
+
+// The issuer's key set by way of a server that can hang: it takes the question and says nothing.
+async function startKeys(source) {
+    const state = { hang: false, held: [] };
+    const server = http.createServer(async (request, response) => {
+        if (state.hang) return state.held.push(response);
+        const answer = await fetch(source);
+        return response.setHeader('content-type', 'application/json').end(await answer.text());
+    });
+    await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    state.url = `http://127.0.0.1:${server.address().port}/jwks.json`;
+    state.stop = () => (server.closeAllConnections(), server.close());
+    return state;
+}
+
 before(async () => {
     fakes = await startFakes();
+    keys = await startKeys(`${fakes.config.issuer}.well-known/jwks.json`);
     world = await startWorld({ workers: 0 });
     await world.system.serve.stop();
     await world.system.startServe({
         NEXACORE_JWT_ISSUER: fakes.config.issuer,
         NEXACORE_JWT_AUDIENCE: fakes.config.audience,
-        NEXACORE_JWT_JWKS_URL: `${fakes.config.issuer}.well-known/jwks.json`,
+        NEXACORE_JWT_JWKS_URL: keys.url,
     });
 });
 after(async () => {
     await world?.stop();
+    keys?.stop();
     await fakes?.stop();
 });
 
@@ -67,6 +87,27 @@ test('a user who is deactivated is out within 5 s', async () => {
     await new Promise((resolve) => setTimeout(resolve, 5000));
     assert.equal((await me(token)).status, 401);
     await world.sql('UPDATE users SET is_active = true WHERE id = $1', [userId]);
+});
+
+test('while the issuer hangs, tokens with an unknown key hold nobody up', async () => {
+    const honest = mint('none-valid').token;
+    assert.equal((await me(honest)).status, 200);
+    await new Promise((resolve) => setTimeout(resolve, 5500)); // the issuer may be asked again
+    keys.hang = true;
+    try {
+        const from = Date.now();
+        const timed = async (token) => ({ status: (await me(token)).status, ms: Date.now() - from });
+        const unknown = Array.from({ length: 64 }, () => timed(mint('kid-unknown').token));
+        await until(() => keys.held.length > 0, 'the issuer asked', { seconds: 3 });
+        const fine = await Promise.all(Array.from({ length: 16 }, () => timed(honest)));
+        assert.deepEqual(fine.filter((a) => a.status !== 200 || a.ms > 2000), []);
+        const refused = await Promise.all(unknown);
+        assert.deepEqual(refused.filter((a) => a.status !== 401), []);
+        assert.ok(refused.filter((a) => a.ms > 2000).length <= 1, 'only the one who asks may wait');
+        assert.equal(keys.held.length, 1);
+    } finally {
+        keys.hang = false;
+    }
 });
 
 test('a key the issuer has just added is learned, tokens of the old one stay good', async () => {

@@ -12,6 +12,16 @@ struct cursor {
     struct uuid id;
 };
 
+/* Ranks, row numbers and times of the years 1 to 9999 in microseconds all lie between these, and
+ * the database can negate or convert everything between them. */
+#define KEY_MIN (-62135596800000000)
+#define KEY_MAX 253402300799999999
+
+static bool key_possible(int64_t key)
+{
+    return key >= KEY_MIN && key <= KEY_MAX;
+}
+
 static struct problem *cursor_read(struct http_request *rq, struct str text, struct page *page)
 {
     CLEANUP(buf_free) struct buf bytes = BUF_MAX(64);
@@ -19,6 +29,8 @@ static struct problem *cursor_read(struct http_request *rq, struct str text, str
     if (!base64_add_decoded(&bytes, text) || bytes.len != sizeof(c))
         return problem_new(rq->arena, PROBLEM_BAD_REQUEST, "the cursor is not one of ours");
     memcpy(&c, bytes.data, sizeof(c));
+    if (!key_possible(c.a) || !key_possible(c.b))
+        return problem_new(rq->arena, PROBLEM_BAD_REQUEST, "the cursor is not one of ours");
     page->resumed = true;
     page->a = c.a;
     page->b = c.b;

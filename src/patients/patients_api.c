@@ -2,6 +2,7 @@
 #include "audit/audit.h"
 #include "auth/auth.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "json/json_in.h"
 #include "patients/patients_internal.h"
 #include "phi/scrub.h"
@@ -91,6 +92,26 @@ static struct problem *ssn_check(struct arena *arena, struct str ssn)
     return NULL;
 }
 
+#define DAY_US 86400000000
+/* 1900-01-01: nobody who arrived before it is on a board. */
+#define ARRIVED_MIN_US (-2208988800000000)
+
+/* Clocks differ, so an arrival may be up to a day ahead. A birth date is of the place where the
+ * clinic is, where it may be tomorrow already (UTC+14). */
+static struct problem *times_check(struct arena *arena, const struct create_body *body)
+{
+    int64_t now = clock_wall_us();
+    if (body->arrived_us > now + DAY_US)
+        return problem_field(arena, "/arrivedAt", "must not be more than a day ahead");
+    if (body->arrived_us < ARRIVED_MIN_US)
+        return problem_field(arena, "/arrivedAt", "must not be before 1900");
+    char latest[CLOCK_TEXT_MAX];
+    clock_text(now + 14 * DAY_US / 24, latest);
+    if (body->date_of_birth.p && strncmp(body->date_of_birth.p, latest, strlen("2026-11-22")) > 0)
+        return problem_field(arena, "/dateOfBirth", "must not be in the future");
+    return NULL;
+}
+
 static struct phi clean(struct arena *arena, struct str text)
 {
     return phi_of(scrub(arena, (struct raw_text){text}).s);
@@ -102,6 +123,7 @@ static struct problem *create(struct http_request *rq, struct http_response *rs)
     struct create_body body = {0};
     TRY(json_body(rq->arena, rq->body, create_fields, ARRAY_LEN(create_fields), &body));
     TRY(ssn_check(rq->arena, body.ssn));
+    TRY(times_check(rq->arena, &body));
     struct patient_new values = {
         .full_name = clean(rq->arena, str_trim(body.full_name)),
         .date_of_birth = phi_of(body.date_of_birth),

@@ -2,23 +2,40 @@
 //
 // Rule: each test counts rows before and after, because a right status over a wrong row is a fault.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import http from 'node:http';
+import { join, resolve } from 'node:path';
 import { after, before, beforeEach, afterEach, test } from 'node:test';
 
+import { until } from '../../tools/lib/process.mjs';
+import { root } from '../../tools/lib/system.mjs';
 import { formBytes, startWorld } from '../lib/world.mjs';
 
+const build = resolve(root, process.env.NEXACORE_BUILD ?? 'build-test');
+const { routes } = JSON.parse(execFileSync(join(build, 'nexacore-tables'), { encoding: 'utf8', maxBuffer: 1 << 24 }));
+const HOUR = 3_600_000;
+const LOGINS = { DOCTOR: 'doctor', ADMIN: 'admin', ADMISSIONS: 'admissions', CORPORATE_ADMIN: 'corporate' };
+
 let world;
-before(async () => (world = await startWorld({ workers: 1 })));
+let theirs; // ids of the other clinic, by the folder of the path
+before(async () => {
+    world = await startWorld({ workers: 1, env: { NEXACORE_RATE_USER: '100000' } });
+    const { patient, alert } = await world.alert('admissions-b');
+    const { body } = await world.as('admissions-b').upload(formBytes('es-table-vitals.tif'));
+    await world.form('admissions-b', body.formId);
+    const device = { token: 'device-of-doctor-b', platform: 'ios' };
+    assert.equal((await world.as('doctor-b').post('/api/v1/devices', device)).status, 201);
+    theirs = { patients: patient.id, alerts: alert.id, intake: body.formId };
+    const settled = () => world.as('admin-b').get(`/api/v1/alerts/${alert.id}`);
+    await until(async () => (await settled()).body.status === 'DELIVERED', 'the alert delivered', { seconds: 30 });
+});
 after(() => world?.stop());
 
-const TABLES = ['patients', 'intake_forms', 'alerts', 'alert_deliveries', 'outbox'];
+const TABLES = ['patients', 'intake_forms', 'alerts', 'alert_deliveries', 'alert_events', 'on_call_shifts', 'devices'];
 async function counts() {
     const rows = {};
-    for (const table of TABLES) {
-        const [there] = await world.sql('SELECT to_regclass($1) AS t', [table]);
-        if (there.t) [rows[table]] = await world.sql(`SELECT count(*)::int AS n FROM ${table}`);
-    }
-    delete rows.outbox; // relayed rows leave it at any time
+    for (const table of TABLES)
+        [rows[table]] = await world.sql(`SELECT count(*)::int AS n, md5(string_agg(t::text, ',' ORDER BY t.id)) FROM ${table} t`);
     return rows;
 }
 
@@ -57,6 +74,9 @@ test('a value of the wrong type or form is 400 and pointed at', async () => {
         [{ fullName: 'Prueba', dateOfBirth: '1990-02-30' }, '/dateOfBirth'],
         [{ fullName: 'Prueba', dateOfBirth: '30/01/1990' }, '/dateOfBirth'],
         [{ fullName: 'Prueba', arrivedAt: 'yesterday' }, '/arrivedAt'],
+        [{ fullName: 'Prueba', arrivedAt: new Date(Date.now() + 25 * HOUR).toISOString() }, '/arrivedAt'],
+        [{ fullName: 'Prueba', arrivedAt: '1899-12-31T23:59:59Z' }, '/arrivedAt'],
+        [{ fullName: 'Prueba', dateOfBirth: new Date(Date.now() + 48 * HOUR).toISOString().slice(0, 10) }, '/dateOfBirth'],
         [{}, '/fullName'],
     ]) {
         const answer = await patients(JSON.stringify(body));
@@ -81,11 +101,98 @@ test('a method that is not served is 405 with Allow, an unknown path 404', async
     isProblem(await world.as('admin').get('/api/v1/nothing-here'), 404);
 });
 
-test('an id that is no UUID or of another clinic is 404, as an unknown one', async () => {
-    const { body: theirs } = await world.as('admin-b').get('/api/v1/patients');
-    assert.deepEqual(theirs.items, []);
-    for (const id of ['7', "1' OR '1'='1", '00000000-0000-4000-8000-000000000000', '%00', '..%2f..'])
-        isProblem(await world.as('admin').get(`/api/v1/patients/${encodeURIComponent(id)}`), 404);
+const hasId = (r) => /^\/api\/.*\/:id/.test(r.path);
+const withId = (path, id) => path.replace(':id', id).replace(':page', '1.png');
+const bodies = { status: { status: 'WAITING' }, confirm: { fields: { fullName: 'Prueba Ajena' } } };
+const send = (login, { method, path }, id, headers = {}) =>
+    world.as(login, headers).call(method, withId(path, id), method === 'GET' ? undefined : (bodies[path.split('/').at(-1)] ?? {}));
+
+for (const route of routes.filter((r) => hasId(r) && !r.path.startsWith('/api/v1/clinics/')))
+    test(`${route.method} ${route.path} does not know an id of another clinic, nor one that is none`, async () => {
+        const folder = route.path.split('/')[3];
+        assert.ok(theirs[folder], `no row of the other clinic for ${folder}`);
+        for (const role of route.roles) {
+            const own = role === 'CORPORATE_ADMIN' ? { 'x-clinic-id': world.account('admin').clinicId } : {};
+            for (const id of [theirs[folder], '00000000-0000-4000-8000-000000000000', '7', "1' OR '1'='1", '..%2f..'])
+                isProblem(await send(LOGINS[role], route, encodeURIComponent(id), own), 404);
+        }
+        // The same request by the owner is no 404: it was the clinic that refused, not the request.
+        const owner = { DOCTOR: 'doctor-b', ADMIN: 'admin-b', ADMISSIONS: 'admissions-b' }[route.roles[0]];
+        if (route.method === 'GET') assert.notEqual((await send(owner, route, theirs[folder])).status, 404);
+    });
+
+test('a clinic that is not there is 404 for CORPORATE_ADMIN, and nobody else sees one', async () => {
+    const path = (id) => `/api/v1/clinics/${id}/stats`;
+    for (const id of ['00000000-0000-4000-8000-000000000000', '7'])
+        isProblem(await world.as('corporate').get(path(id)), 404);
+    isProblem(await world.as('admin').get(path(world.account('admin-b').clinicId)), 403);
+});
+
+test('an alert for a patient of another clinic is not raised', async () => {
+    const raise = (body) => world.as('admissions').post('/api/v1/alerts', { urgencyLevel: 'URGENT', ...body });
+    isProblem(await raise({ patientId: theirs.patients }), 404);
+});
+
+// Removing what is not there is fine, so it says nothing about others' devices.
+test("a device of somebody else is not removed, whichever clinic's it is", async () => {
+    for (const login of ['doctor', 'admin', 'admissions', 'corporate', 'admin-b'])
+        assert.equal((await world.as(login).delete('/api/v1/devices', { token: 'device-of-doctor-b' })).status, 204);
+});
+
+// Each endpoint with a JSON body, from the program's own table; what a right body looks like is said here.
+const WRONG_TYPES = {
+    'POST /api/v1/patients': { fullName: ['x'] },
+    'PATCH /api/v1/patients/:id/status': { status: 7 },
+    'POST /api/v1/alerts': { patientId: 7, urgencyLevel: 'URGENT' },
+    'PATCH /api/v1/alerts/:id/acknowledge': { attend: 'yes' },
+    'POST /api/v1/alerts/:id/escalate': { reason: 7 },
+    'PATCH /api/v1/alerts/:id/close': ['x'],
+    'PATCH /api/v1/intake/:id/confirm': { fields: 7 },
+    'PUT /api/v1/on-call': { shifts: 'none' },
+    'POST /api/v1/devices': { token: 7, platform: 'ios' },
+    'DELETE /api/v1/devices': { token: [] },
+};
+const isJson = (r) => r.path.startsWith('/api/') && r.method !== 'GET' && r.path !== '/api/v1/intake/upload';
+
+for (const route of routes.filter(isJson))
+    test(`${route.method} ${route.path} refuses every wrong body`, async () => {
+        const wrongTypes = WRONG_TYPES[`${route.method} ${route.path}`];
+        assert.ok(wrongTypes, 'say in WRONG_TYPES what a wrong body of this route is');
+        const role = route.roles.find((r) => r === 'ADMIN') ?? route.roles[0];
+        const own = { patients: 'admin-b', alerts: 'admin-b', intake: 'admin-b' };
+        const folder = route.path.split('/')[3];
+        const login = hasId(route) ? own[folder] : LOGINS[role]; // with an id of its own clinic
+        const path = withId(route.path, theirs[folder] ?? '');
+        const call = (body, headers = json) => world.as(login).call(route.method, path, body, headers);
+        for (const body of ['{', '[]', '"x"', '{"a":1,"a":2}', '{"x":"\\ud800"}', '['.repeat(200), '{} {}', '\u0000'])
+            isProblem(await call(body), 400);
+        const unknown = await call('{"favouriteColour":"x"}');
+        isProblem(unknown, 400);
+        assert.match(JSON.stringify(unknown.body), /favouriteColour/);
+        isProblem(await call(JSON.stringify(wrongTypes)), 400);
+        isProblem(await call(JSON.stringify({ x: 'x'.repeat(2_000_000) })), 413);
+        isProblem(await call('<a/>', { 'content-type': 'application/xml' }), 415);
+        isProblem(await call('a=b', { 'content-type': 'application/x-www-form-urlencoded' }), 415);
+    });
+
+// A cursor as the server writes it, with any two keys in it.
+const cursor = (a, b) => {
+    const bytes = Buffer.alloc(32);
+    bytes.writeBigInt64LE(a, 0);
+    bytes.writeBigInt64LE(b, 8);
+    return bytes.toString('base64url');
+};
+
+test('a cursor whose keys no row can have is 400 on every list', async () => {
+    const MIN = -(2n ** 63n);
+    const MAX = 2n ** 63n - 1n;
+    for (const path of ['patients', 'patients?status=WAITING', 'patients?q=prueba', 'alerts', 'intake/review-queue', 'audit-logs']) {
+        const get = (c) => world.as('admin').get(`/api/v1/${path}${path.includes('?') ? '&' : '?'}cursor=${c}`);
+        for (const [a, b] of [[MIN, 0n], [0n, MIN], [MAX, 0n], [0n, MAX], [MIN, MIN], [MAX, MAX]])
+            isProblem(await get(cursor(a, b)), 400);
+        for (const [a, b] of [[0n, 0n], [3n, 1_700_000_000_000_000n], [-62135596800000000n, -62135596800000000n]])
+            assert.equal((await get(cursor(a, b))).status, 200, `${path} ${a} ${b}`);
+    }
 });
 
 test('lists refuse limits and cursors they did not give', async () => {

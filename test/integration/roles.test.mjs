@@ -3,8 +3,11 @@
 //
 // Rule: the table below is written from the contract, not from the code, so that the two are compared.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { root } from '../../tools/lib/system.mjs';
 import { startWorld } from '../lib/world.mjs';
 
 const NONE = '00000000-0000-4000-8000-000000000000';
@@ -37,7 +40,20 @@ const CELLS = [
     ['GET', '/api/v1/audit-logs', 'AC'],
     ['GET', '/api/v1/me', 'DASC'],
     ['GET', '/api/v1/on-call', 'DASC'],
+    ['PUT', '/api/v1/on-call', 'A'],
+    ['POST', '/api/v1/devices', 'DASC'],
+    ['DELETE', '/api/v1/devices', 'DASC'],
 ];
+
+const build = resolve(root, process.env.NEXACORE_BUILD ?? 'build-test');
+const { routes } = JSON.parse(execFileSync(join(build, 'nexacore-tables'), { encoding: 'utf8', maxBuffer: 1 << 24 }));
+
+test('every route of the API has its row in this table, and every row is a route', () => {
+    const nameless = (path) => path.replaceAll(NONE, ':id').replace('/pages/1.png', '/pages/:page').replace(/:\w+/g, ':');
+    const cells = CELLS.map(([method, path]) => `${method} ${nameless(path)}`).sort();
+    const served = routes.filter((r) => r.path.startsWith('/api/')).map((r) => `${r.method} ${nameless(r.path)}`).sort();
+    assert.deepEqual(cells, served);
+});
 
 let world;
 before(async () => (world = await startWorld({ workers: 0 })));

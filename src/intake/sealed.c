@@ -11,6 +11,9 @@
 
 enum { JSON_MAX = 1 << 20 };
 
+/* 36.4 stays 36.4, not 36.399999999999999: no reading of a form has more digits. */
+#define DUMP (JSON_COMPACT | JSON_REAL_PRECISION(9))
+
 static void text_wipe(char **text)
 {
     if (*text)
@@ -25,7 +28,7 @@ static struct phi_place place_of(struct arena *arena, struct uuid form, const ch
 
 static struct problem *tree_text(const struct ctx *cx, const json_t *root, struct str *ret)
 {
-    CLEANUP(text_wipe) char *text = json_dumps(root, JSON_COMPACT);
+    CLEANUP(text_wipe) char *text = json_dumps(root, DUMP);
     if (!text)
         return problem_new(cx->arena, PROBLEM_INTERNAL, "out of memory");
     *ret = arena_str(cx->arena, str_of(text));

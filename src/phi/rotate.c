@@ -179,7 +179,8 @@ static struct problem *reseal_document(struct rotation *r, struct phi_place plac
     CLEANUP(json_done) json_t *root = NULL;
     TRY(json_read(r->cx.arena, document, &root));
     TRY(reseal_json(r, place, root));
-    CLEANUP(text_free) char *text = json_dumps(root, JSON_COMPACT | JSON_ENCODE_ANY);
+    CLEANUP(text_free)
+    char *text = json_dumps(root, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(9));
     if (!text)
         return problem_new(r->cx.arena, PROBLEM_INTERNAL, "out of memory");
     *ret = arena_str(r->cx.arena, str_of(text));

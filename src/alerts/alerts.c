@@ -141,6 +141,8 @@ struct problem *alert_create(struct pg_tx *tx, const struct ctx *cx, const struc
     struct patient patient;
     bool made = false;
     TRY(patient_get(tx, cx, values->patient_id, &patient)); /* of this clinic, or not found */
+    if (patient.status == PATIENT_DISCHARGED && uuid_is_none(values->intake_form_id))
+        return problem_new(cx->arena, PROBLEM_CONFLICT, "the patient has been discharged");
     TRY(alert_policy_get(tx, cx, values->urgency_level, &policy));
     TRY(audience_first(tx, cx, values->assigned_to, &to));
     TRY(alert_insert(tx, cx, id, values, &policy, to.tier, &made));

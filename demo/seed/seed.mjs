@@ -40,8 +40,8 @@ export async function seed(system) {
     for (const { login, clinic, role, name, phone } of people) {
         const authId = `demo|${login}`;
         const args = ['--clinic', ids[clinic], '--auth-id', authId, '--role', role, '--name', name];
-        if (phone) args.push('--phone', phone);
-        const userId = idOf(await system.tool(['user', 'create', ...args]));
+        if (phone) args.push('--phone', '-'); // on standard input: arguments are for all to see
+        const userId = idOf(await system.tool(['user', 'create', ...args], { input: phone && `${phone}\n` }));
         const clinicName = clinics.find((c) => c.key === clinic).name;
         accounts.push({ login, password: `demo-${login}`, name, role, authId, userId, phone });
         Object.assign(accounts.at(-1), { clinicId: ids[clinic], clinicName, clinic });

@@ -1,7 +1,8 @@
 /* `nexacore user create|deactivate`: the people of a clinic.
  *
- * The telephone is sealed before it reaches the database, as everywhere. Deactivation is seen by
- * every node within five seconds. */
+ * The telephone is sealed before it reaches the database, as everywhere, and is read from a file or
+ * standard input, because arguments can be seen by every user of the machine. Deactivation is seen
+ * by every node within five seconds. */
 #include "cli/cli.h"
 
 #include <argp.h>
@@ -14,6 +15,8 @@
 
 #define NAME "user"
 
+enum { PHONE_LINE = 64 };
+
 struct user_args {
     const char *verb;
     const char *subject; /* deactivate: the id */
@@ -21,7 +24,8 @@ struct user_args {
     const char *auth_id;
     const char *role;
     const char *name;
-    const char *phone;
+    const char *phone;      /* the number, or "-": the first line of standard input */
+    const char *phone_file; /* a file whose first line is the number */
     const char *id;
 };
 
@@ -30,7 +34,12 @@ static const struct argp_option options[] = {
     {"auth-id", 'a', "SUB", 0, "create: the `sub` of the user's tokens", 0},
     {"role", 'r', "ROLE", 0, "create: DOCTOR, ADMIN, ADMISSIONS or CORPORATE_ADMIN", 0},
     {"name", 'n', "NAME", 0, "create: the person's name", 0},
-    {"phone", 'p', "+E164", 0, "create: mobile number for alerts", 0},
+    {"phone-file", 'f', "FILE", 0, "create: the file whose first line is the number for alerts", 0},
+    {"phone", 'p', "-", 0,
+     "create: read that number from standard input; the number itself may stand here too, but "
+     "other "
+     "users of the machine can read it then",
+     0},
     {"id", 'i', "UUID", 0, "create: the id to use (default: a new one)", 0},
     {0},
 };
@@ -64,6 +73,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'p':
         args->phone = arg;
+        return 0;
+    case 'f':
+        args->phone_file = arg;
         return 0;
     case 'i':
         args->id = arg;
@@ -136,15 +148,50 @@ static int create_check(const struct user_args *args, struct uuid *ret_clinic, s
         return tool_misused(NAME, "--role must be DOCTOR, ADMIN, ADMISSIONS or CORPORATE_ADMIN");
     if (!args->name[0] || !args->auth_id[0] || !str_utf8_valid(str_of(args->name)))
         return tool_misused(NAME, "--name and --auth-id must be text");
-    if (args->phone && !phone_valid(str_of(args->phone)))
-        return tool_misused(NAME, "--phone must be like +573001234567");
+    if (args->phone && args->phone_file)
+        return tool_misused(NAME, "give --phone-file or --phone, not both");
     return 0;
 }
 
-static int run_create(const struct user_args *args)
+static void stream_close(FILE **in)
+{
+    if (*in)
+        fclose(*in);
+}
+
+/* The first line of a stream, without its end; NULL when there is none or it is too long. */
+static const char *line_read(FILE *in, char line[PHONE_LINE])
+{
+    if (!fgets(line, PHONE_LINE, in) || strlen(line) == PHONE_LINE - 1)
+        return NULL;
+    line[strcspn(line, "\r\n")] = '\0';
+    return line;
+}
+
+/* Replaces the sources of a telephone by the number, kept in `line`; 0, or 2 as tool_misused. */
+static int phone_read(struct user_args *args, char line[PHONE_LINE])
+{
+    if (args->phone_file) {
+        CLEANUP(stream_close) FILE *in = fopen(args->phone_file, "re");
+        args->phone = in ? line_read(in, line) : NULL;
+        if (!args->phone)
+            return tool_misused(NAME, "no telephone could be read from %s", args->phone_file);
+    } else if (args->phone && strcmp(args->phone, "-") == 0) {
+        args->phone = line_read(stdin, line);
+        if (!args->phone)
+            return tool_misused(NAME, "no telephone on standard input");
+    }
+    if (args->phone && !phone_valid(str_of(args->phone)))
+        return tool_misused(NAME, "the telephone must be like +573001234567");
+    return 0;
+}
+
+static int run_create(struct user_args *args)
 {
     struct uuid clinic, id = uuid_v7();
+    char line[PHONE_LINE];
     int wrong = create_check(args, &clinic, &id);
+    wrong = wrong ? wrong : phone_read(args, line);
     if (wrong)
         return wrong;
     CLEANUP(tool_close) struct tool tool;

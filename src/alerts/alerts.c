@@ -159,6 +159,17 @@ struct problem *alert_create(struct pg_tx *tx, const struct ctx *cx, const struc
     return NULL;
 }
 
+struct problem *alert_note_lowered(struct pg_tx *tx, const struct ctx *cx, struct uuid alert,
+                                   const char *from_level, const char *to_level, bool *ret_open)
+{
+    struct alert a;
+    TRY(alert_get(tx, cx, alert, true, &a));
+    *ret_open = a.status != ALERT_CLOSED;
+    TRY(alert_event_add(tx, cx, alert, "LOWERED", cx->user_id, 0, NULL,
+                        arena_fmt(cx->arena, "%s to %s", from_level, to_level)));
+    return audit_add(tx, cx, "ALERT_LOWERED", "alerts", alert);
+}
+
 /* ---- answering --------------------------------------------------------------------------------*/
 
 static struct problem *attend_patient(struct pg_tx *tx, const struct ctx *cx, struct uuid id)

@@ -79,6 +79,11 @@ struct problem *alert_event_add(struct pg_tx *tx, const struct ctx *cx, struct u
 struct problem *alert_job_add(struct pg_tx *tx, const struct ctx *cx, struct uuid alert,
                               const char *step);
 
+/* Notes on the alert's timeline that a review scored its form lower than before; the alert stays as
+ * it is. `ret_open` says whether it is still open. */
+struct problem *alert_note_lowered(struct pg_tx *tx, const struct ctx *cx, struct uuid alert,
+                                   const char *from_level, const char *to_level, bool *ret_open);
+
 extern const struct http_route alerts_routes[];
 extern const size_t alerts_route_count;
 extern const struct work_tick alerts_ticks[];

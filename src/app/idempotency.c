@@ -11,14 +11,19 @@
 
 enum { KEY_MAX = 255, CHUNK = 64 * 1024 };
 
+/* An expired key, or one whose request never finished, may be claimed again. The seed survives only
+ * for the same request within its time: anything else makes its own rows. */
+#define SAME_REQUEST                                                                               \
+    "(k.body_hash = excluded.body_hash AND k.route = excluded.route AND k.expires_at > now())"
 static const struct pg_stmt claim = {
     "idempotency_claim",
     "INSERT INTO idempotency_keys AS k (clinic_id, user_id, key, route, body_hash)"
     " VALUES ($1::uuid, $2::uuid, $3, $4, $5) ON CONFLICT (clinic_id, user_id, key) DO UPDATE SET"
+    " seed = CASE WHEN " SAME_REQUEST " THEN k.seed ELSE excluded.seed END,"
     " route = excluded.route, body_hash = excluded.body_hash, status = 'in_flight',"
     " locked_until = excluded.locked_until, created_at = now(), expires_at = excluded.expires_at"
     " WHERE k.expires_at < now() OR (k.status = 'in_flight' AND k.locked_until < now()"
-    " AND k.body_hash = excluded.body_hash AND k.route = excluded.route)"};
+    " AND " SAME_REQUEST ") RETURNING seed"};
 static const struct pg_stmt find = {
     "idempotency_find",
     "SELECT status = 'done', route = $4 AND body_hash = $5, response_status,"
@@ -34,7 +39,12 @@ static const struct pg_stmt release = {
     "idempotency_release",
     "DELETE FROM idempotency_keys WHERE clinic_id = $1::uuid AND user_id = $2::uuid AND key = $3"
     " AND status = 'in_flight'"};
-static const struct pg_stmt *const stmts[] = {&claim, &find, &finish, &release};
+/* Whether it took effect is not known: the same request may come again at once, no other one. */
+static const struct pg_stmt unlock = {
+    "idempotency_unlock",
+    "UPDATE idempotency_keys SET locked_until = now() WHERE clinic_id = $1::uuid"
+    " AND user_id = $2::uuid AND key = $3 AND status = 'in_flight'"};
+static const struct pg_stmt *const stmts[] = {&claim, &find, &finish, &release, &unlock};
 
 __attribute__((constructor)) static void register_statements(void)
 {
@@ -44,10 +54,11 @@ __attribute__((constructor)) static void register_statements(void)
 /* One request under its key. Rows belong to the actor's own clinic. */
 struct keyed {
     struct ctx cx;
-    struct str key;
+    struct str key; /* SHA-256 of the client's, hex: what it sent may be anything */
     const char *route;
     uint8_t body_hash[SHA256_LEN];
     struct phi_place place; /* of the sealed answer */
+    struct uuid seed;
 };
 
 static struct problem *key_check(struct http_request *rq, struct str key)
@@ -99,9 +110,13 @@ static struct problem *keyed_read(struct http_request *rq, struct str key, struc
     TRY(key_check(rq, key));
     ret->cx = *ctx_of(rq);
     ret->cx.clinic_id = ret->cx.home_clinic;
-    ret->key = key;
+    uint8_t digest[SHA256_LEN];
+    CLEANUP(buf_free) struct buf hex = BUF_MAX(2 * SHA256_LEN + 1);
+    sha256(key, digest);
+    hex_add(&hex, digest, sizeof(digest));
+    ret->key = arena_str(rq->arena, buf_str(&hex));
     ret->route = arena_fmt(rq->arena, "POST " STR_FMT, STR_ARG(rq->path));
-    struct uuid row = uuid_derived(ret->cx.user_id, key);
+    struct uuid row = uuid_derived(ret->cx.user_id, ret->key);
     ret->place = (struct phi_place){"idempotency_keys", "response_body", row};
     return body_digest(rq, ret->body_hash);
 }
@@ -126,16 +141,17 @@ static struct problem *replay(const struct keyed *k, const struct pg_result *r,
 }
 
 /* Claims the key, or answers with what is known of it. */
-static struct problem *begin(const struct keyed *k, struct http_response *rs, bool *ret_run)
+static struct problem *begin(struct keyed *k, struct http_response *rs, bool *ret_run)
 {
-    size_t claimed = 0;
     struct pg_result *r;
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     TRY(tx_begin(&tx, &k->cx, PG_WRITE));
-    TRY(PG_EXEC(&tx, &claim, &claimed, KEY_PARAMS(k), PG_P_Z(k->route), HASH_PARAM(k)));
-    *ret_run = claimed == 1;
-    if (*ret_run)
+    TRY(PG_QUERY(&tx, &claim, &r, KEY_PARAMS(k), PG_P_Z(k->route), HASH_PARAM(k)));
+    *ret_run = pg_rows(r) == 1;
+    if (*ret_run) {
+        k->seed = pg_get_uuid(r, 0, 0);
         return pg_tx_commit(&tx);
+    }
     TRY(PG_QUERY(&tx, &find, &r, KEY_PARAMS(k), PG_P_Z(k->route), HASH_PARAM(k)));
     if (pg_rows(r) == 0 || (pg_get_bool(r, 0, 1) && !pg_get_bool(r, 0, 0)))
         return problem_new(k->cx.arena, PROBLEM_CONFLICT,
@@ -168,11 +184,14 @@ static struct problem *end(const struct keyed *k, const struct http_response *rs
     return pg_tx_commit(&tx);
 }
 
-static struct problem *let_go(const struct keyed *k)
+/* A refused request did nothing, so its key is free again; one that broke down may have done its
+ * work, so its key stays with it. */
+static struct problem *let_go(const struct keyed *k, const struct problem *why)
 {
+    bool refused = problem_status(why->kind) < 500;
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     TRY(tx_begin(&tx, &k->cx, PG_WRITE));
-    TRY(PG_EXEC(&tx, &release, NULL, KEY_PARAMS(k)));
+    TRY(PG_EXEC(&tx, refused ? &release : &unlock, NULL, KEY_PARAMS(k)));
     return pg_tx_commit(&tx);
 }
 
@@ -182,16 +201,16 @@ struct problem *idempotency_around(struct http_request *rq, struct http_response
     struct str key = http_header_get(rq, "idempotency-key");
     if (rq->method != HTTP_POST || !key.p || (rq->route->flags & ROUTE_PUBLIC))
         return handler(rq, rs);
-    struct keyed k;
+    struct keyed k = {0};
     bool run = false;
     TRY(keyed_read(rq, key, &k));
     TRY(begin(&k, rs, &run));
     if (!run)
         return NULL;
-    ctx_of(rq)->id_seed = k.place.row;
+    ctx_of(rq)->id_seed = k.seed;
     struct problem *p = handler(rq, rs);
     /* An answer that could not be kept is still an answer: the key then frees itself by time. */
-    struct problem *lost = p ? let_go(&k) : end(&k, rs);
+    struct problem *lost = p ? let_go(&k, p) : end(&k, rs);
     (void)lost;
     return p;
 }

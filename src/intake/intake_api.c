@@ -39,8 +39,12 @@ void form_status_write(struct jw *w, const struct form *f)
     jw_z(w, form_status_names[f->status]);
     jw_key(w, "progress");
     jw_int(w, f->progress);
-    if (f->status >= FORM_PROCESSED && f->status != FORM_FAILED)
+    if (f->status == FORM_FAILED) {
+        jw_key(w, "requiresReview");
+        jw_bool(w, f->requires_review);
+    } else if (f->status >= FORM_PROCESSED) {
         results_write(w, f);
+    }
     if (!uuid_is_none(f->patient_id)) {
         jw_key(w, "patientId");
         jw_uuid(w, f->patient_id);
@@ -84,7 +88,7 @@ static struct problem *form_read(const struct ctx *cx, struct uuid id, struct fo
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     TRY(tx_begin(&tx, cx, PG_WRITE));
     TRY(form_get(&tx, cx, id, false, ret));
-    if (clerk && ret->status == FORM_REVIEW) {
+    if (clerk && (ret->status == FORM_REVIEW || ret->status == FORM_FAILED)) {
         TRY(form_lock(&tx, cx, id));
         TRY(form_get(&tx, cx, id, false, ret));
     }
@@ -152,7 +156,7 @@ static struct problem *page_show(struct http_request *rq, struct http_response *
         TRY(form_get(&tx, cx, id, false, &f));
         TRY(pg_tx_commit(&tx));
     }
-    if (f.status < FORM_PROCESSED || f.status == FORM_FAILED || page > f.page_count)
+    if (f.status < FORM_PROCESSED || page > f.page_count)
         return problem_new(rq->arena, PROBLEM_NOT_FOUND, "there is no such page (yet)");
     if (f.pan_detected && !f.pan_redacted)
         return problem_new(rq->arena, PROBLEM_CONFLICT,

@@ -50,7 +50,8 @@ static struct problem *corrections_apply(struct arena *arena, json_t *fields,
 
 static struct problem *may_confirm(const struct ctx *cx, const struct form *form)
 {
-    if (form->status == FORM_REVIEW || form->status == FORM_PROCESSED)
+    if (form->status == FORM_REVIEW || form->status == FORM_PROCESSED ||
+        form->status == FORM_FAILED)
         return NULL;
     return problem_new(cx->arena, PROBLEM_CONFLICT, "a form that is %s cannot be confirmed",
                        form_status_names[form->status]);

@@ -14,10 +14,10 @@ static const struct pg_stmt by_id = {"form_by_id", COLUMNS "AND id = $2::uuid"};
 static const struct pg_stmt by_id_locked = {"form_by_id_locked",
                                             COLUMNS "AND id = $2::uuid FOR UPDATE"};
 static const struct pg_stmt in_review = {
-    "forms_in_review",
-    COLUMNS "AND status = 'REVIEW' AND (NOT $2::bool OR (-urgency_rank, created_at, id) >"
-            " (-$3::bigint, $4::timestamptz, $5::uuid))"
-            " ORDER BY urgency_rank DESC, created_at, id LIMIT $6::int"};
+    "forms_in_review", COLUMNS
+    "AND status IN ('REVIEW', 'FAILED') AND (NOT $2::bool OR (-urgency_rank, created_at, id) >"
+    " (-$3::bigint, $4::timestamptz, $5::uuid))"
+    " ORDER BY urgency_rank DESC, created_at, id LIMIT $6::int"};
 static const struct pg_stmt insert = {
     "form_insert",
     "INSERT INTO intake_forms (id, clinic_id, patient_id, raw_form_s3_key, room_number,"
@@ -26,14 +26,15 @@ static const struct pg_stmt insert = {
     " (SELECT id FROM intake_forms WHERE clinic_id = $2::uuid AND content_hash = $7"
     " AND id <> $1::uuid ORDER BY created_at, id LIMIT 1))"
     " ON CONFLICT (id) DO UPDATE SET room_number = intake_forms.room_number"
-    " WHERE intake_forms.content_hash = excluded.content_hash RETURNING duplicate_of"};
+    " WHERE intake_forms.content_hash = excluded.content_hash RETURNING duplicate_of, status"};
 static const struct pg_stmt step = {
     "form_step", "UPDATE intake_forms SET status = $3, progress = $4::int, error = NULL"
                  " WHERE clinic_id = $1::uuid AND id = $2::uuid"};
 static const struct pg_stmt fail = {
     "form_fail",
     "UPDATE intake_forms SET status = 'FAILED', progress = 100, error = $3, processed_at = now(),"
-    " requires_review = true WHERE clinic_id = $1::uuid AND id = $2::uuid"};
+    " requires_review = true, parsed_json = $4::jsonb, phi_key_version = $5::int WHERE clinic_id = "
+    "$1::uuid AND id = $2::uuid"};
 static const struct pg_stmt finish = {
     "form_finish",
     "UPDATE intake_forms SET status = $3, parsed_json = $4::jsonb, triage = $5::jsonb,"
@@ -47,7 +48,7 @@ static const struct pg_stmt finish = {
 static const struct pg_stmt lock = {
     "form_lock",
     "UPDATE intake_forms SET locked_by = $3::uuid, locked_until = now() + interval '5 minutes'"
-    " WHERE clinic_id = $1::uuid AND id = $2::uuid AND status = 'REVIEW'"
+    " WHERE clinic_id = $1::uuid AND id = $2::uuid AND status IN ('REVIEW', 'FAILED')"
     " AND (locked_by IS NULL OR locked_by = $3::uuid OR locked_until < now())"};
 static const struct pg_stmt settings = {
     "intake_settings",
@@ -137,7 +138,7 @@ const char *form_key(struct arena *arena, const struct ctx *cx, struct uuid form
 }
 
 struct problem *form_insert(struct pg_tx *tx, const struct ctx *cx, const struct form_new *values,
-                            struct uuid *ret_duplicate_of)
+                            struct uuid *ret_duplicate_of, bool *ret_queued)
 {
     struct pg_result *r;
     TRY(PG_QUERY(tx, &insert, &r, PG_P_UUID(values->id), PG_P_UUID(cx->clinic_id),
@@ -148,6 +149,7 @@ struct problem *form_insert(struct pg_tx *tx, const struct ctx *cx, const struct
     if (pg_rows(r) == 0)
         return problem_new(cx->arena, PROBLEM_CONFLICT, "this form exists already");
     *ret_duplicate_of = pg_get_uuid(r, 0, 0);
+    *ret_queued = status_read(pg_get_str(r, 0, 1)) == FORM_QUEUED;
     return NULL;
 }
 
@@ -158,9 +160,11 @@ struct problem *form_step(struct pg_tx *tx, const struct ctx *cx, struct uuid id
                    PG_P_Z(form_status_names[to]), PG_P_INT(progress));
 }
 
-struct problem *form_fail(struct pg_tx *tx, const struct ctx *cx, struct uuid id, const char *code)
+struct problem *form_fail(struct pg_tx *tx, const struct ctx *cx, struct uuid id, const char *code,
+                          struct str empty_form, int key_version)
 {
-    return PG_EXEC(tx, &fail, NULL, PG_P_UUID(cx->clinic_id), PG_P_UUID(id), PG_P_Z(code));
+    return PG_EXEC(tx, &fail, NULL, PG_P_UUID(cx->clinic_id), PG_P_UUID(id), PG_P_Z(code),
+                   PG_P_TEXT(empty_form), PG_P_INT(key_version));
 }
 
 struct problem *form_finish(struct pg_tx *tx, const struct ctx *cx, struct uuid id,

@@ -45,15 +45,19 @@ struct form_new {
     struct str room_number, media_type;
     const char *content_hash; /* 64 hex digits, keyed per clinic */
 };
-/* Inserts a QUEUED form; `ret_duplicate_of` is the first form with the same bytes, if any. */
+/* Inserts a QUEUED form; `ret_duplicate_of` is the first form with the same bytes, if any. A form
+ * of that id with the same bytes is left as it is (a repeated request): `ret_queued` says whether
+ * it still waits to be read. */
 struct problem *form_insert(struct pg_tx *tx, const struct ctx *cx, const struct form_new *values,
-                            struct uuid *ret_duplicate_of);
+                            struct uuid *ret_duplicate_of, bool *ret_queued);
 
 /* The only writers of intake_forms.status. form_step moves a form on its way (OCR, SCRUBBING);
- * form_fail ends it with a code; form_finish writes what was found. */
+ * form_fail ends it with a code and an empty form that a person can fill in; form_finish writes
+ * what was found. */
 struct problem *form_step(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
                           enum form_status to, int progress);
-struct problem *form_fail(struct pg_tx *tx, const struct ctx *cx, struct uuid id, const char *code);
+struct problem *form_fail(struct pg_tx *tx, const struct ctx *cx, struct uuid id, const char *code,
+                          struct str empty_form, int key_version);
 
 struct form_result {
     enum form_status status; /* PROCESSED, REVIEW or CONFIRMED */

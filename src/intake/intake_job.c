@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "intake/intake_internal.h"
 #include "intake/outcome.h"
+#include "intake/sealed.h"
 #include "reader/reader.h"
 
 enum { OCR_JSON_MAX = 16 << 20, PAGES_BYTES_MAX = 256 << 20, PATIENCE_US = 300 * 1000000 };
@@ -39,12 +40,18 @@ static struct problem *step_to(const struct ctx *cx, struct uuid id, enum form_s
     return pg_tx_commit(&tx);
 }
 
-/* Ends a form with a code a clerk's page can explain. */
+/* Ends a form with a code a clerk's page can explain; what it says is then typed in by hand. */
 static struct problem *give_up(const struct ctx *cx, struct uuid id, const char *code)
 {
+    struct parsed_form *nothing;
+    struct str empty;
+    int version;
+    TRY(parsed_from_json(cx->arena, STR("{\"fields\":{}}"), &nothing));
+    parsed_score(cx->arena, &(struct parsed_policy){0}, nothing);
+    TRY(parsed_seal(cx, id, nothing, &empty, &version));
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     TRY(tx_begin(&tx, cx, PG_WRITE));
-    TRY(form_fail(&tx, cx, id, code));
+    TRY(form_fail(&tx, cx, id, code, empty, version));
     TRY(audit_add(&tx, cx, "FORM_FAILED", "intake_forms", id));
     TRY(form_event(&tx, cx, id, false, true));
     TRY(pg_tx_commit(&tx));
@@ -115,13 +122,17 @@ struct pages {
     bool verify;
     struct buf *kept; /* PNGs to read again, each behind its length */
     int count;
+    bool clean;           /* no card number can be read on them any more */
+    struct problem *lost; /* the store's, while a page was put there */
 };
 
 static struct problem *page_take(void *user, int page, struct str png)
 {
     struct pages *pages = user;
     const char *part = arena_fmt(pages->job->arena, "page-%d", page + 1);
-    TRY(blob_put(pages->cx, form_key(pages->job->arena, pages->cx, pages->form, part), png));
+    pages->lost =
+        blob_put(pages->cx, form_key(pages->job->arena, pages->cx, pages->form, part), png);
+    TRY(pages->lost);
     if (pages->verify) {
         buf_add_u32be(pages->kept, (uint32_t)png.n);
         buf_add_str(pages->kept, png);
@@ -130,7 +141,8 @@ static struct problem *page_take(void *user, int page, struct str png)
     return NULL;
 }
 
-/* Reads the redacted pages again: only what cannot be read any more counts as redacted. */
+/* Reads the redacted pages again: only what was read and shows no card number counts as redacted;
+ * a page the reader refuses does not. */
 static struct problem *pages_verify(struct bullmq_job *job, const struct buf *kept, bool *ret_clean)
 {
     struct str rest = buf_str(kept);
@@ -140,39 +152,64 @@ static struct problem *pages_verify(struct bullmq_job *job, const struct buf *ke
         size_t len = (size_t)n[0] << 24 | (size_t)n[1] << 16 | (size_t)n[2] << 8 | n[3];
         struct str png = {rest.p + 4, len}, json;
         struct parsed_form *again;
-        struct problem *p = reader_read(reader_of(job), job->arena, png, READER_TIMEOUT_MS, &json);
-        if (p && !reader_refused(reader_of(job)))
-            return p;
-        if (!p) {
-            TRY(parsed_from_reader(job->arena, json, &(struct parsed_policy){0}, &again));
-            *ret_clean = !again->pan_detected;
-        }
+        *ret_clean = false;
+        TRY(reader_read(reader_of(job), job->arena, png, READER_TIMEOUT_MS, &json));
+        TRY(parsed_from_reader(job->arena, json, &(struct parsed_policy){0}, &again));
+        *ret_clean = !again->pan_detected;
         rest = (struct str){png.p + len, rest.n - 4 - len};
     }
     return NULL;
 }
 
-static struct problem *pages_make(const struct ctx *cx, struct bullmq_job *job,
-                                  const struct form *form, const struct parsed_form *parsed,
-                                  bool *ret_clean)
+/* The reader's part of making pages: what fails here is its trouble, or `pages->lost`. */
+static struct problem *pages_render(struct pages *pages, const struct parsed_form *parsed,
+                                    struct str file)
 {
-    CLEANUP(buf_free) struct buf file = BUF_SECRET(FORM_BYTES_MAX + 1);
-    CLEANUP(buf_free) struct buf kept = BUF_SECRET(PAGES_BYTES_MAX);
-    struct pages pages = {
-        .cx = cx, .job = job, .form = form->id, .verify = parsed->pan_detected, .kept = &kept};
+    struct bullmq_job *job = pages->job;
     struct reader_box *boxes =
         arena_array(job->arena, parsed->redaction_count + 1, sizeof(struct reader_box));
     for (size_t i = 0; i < parsed->redaction_count; i++) {
         const struct parsed_redaction *r = &parsed->redactions[i];
         boxes[i] = (struct reader_box){r->page, r->box.x, r->box.y, r->box.w, r->box.h};
     }
-    TRY(blob_get(cx, form_key(job->arena, cx, form->id, "original"), FORM_BYTES_MAX, &file));
-    TRY(reader_pages(reader_of(job), job->arena, buf_str(&file), boxes, parsed->redaction_count,
-                     READER_TIMEOUT_MS, page_take, &pages));
-    *ret_clean = true;
+    TRY(reader_pages(reader_of(job), job->arena, file, boxes, parsed->redaction_count,
+                     READER_TIMEOUT_MS, page_take, pages));
+    pages->clean = true;
     if (parsed->pan_detected)
-        TRY(pages_verify(job, &kept, ret_clean));
-    *ret_clean = *ret_clean && parsed->redaction_complete;
+        TRY(pages_verify(job, pages->kept, &pages->clean));
+    pages->clean = pages->clean && parsed->redaction_complete;
+    return NULL;
+}
+
+/* Makes the pages that people may see. An emergency never waits for them (SPEC 6): whatever goes
+ * wrong, it goes on without (count 0: nothing is shown). For any other form the store's trouble is
+ * waited for, the reader's is tried again, and then it goes to a person without its pages. */
+static struct problem *pages_make(const struct form *form, const struct parsed_form *parsed,
+                                  struct pages *pages)
+{
+    CLEANUP(buf_free) struct buf file = BUF_SECRET(FORM_BYTES_MAX + 1);
+    CLEANUP(buf_free) struct buf kept = BUF_SECRET(PAGES_BYTES_MAX);
+    const struct ctx *cx = pages->cx;
+    bool last = pages->job->attempts_made + 1 >= pages->job->attempts;
+    pages->kept = &kept;
+    struct problem *p =
+        blob_get(cx, form_key(cx->arena, cx, form->id, "original"), FORM_BYTES_MAX, &file);
+    bool of_reader = !p;
+    if (!p)
+        p = pages_render(pages, parsed, buf_str(&file));
+    if (!p)
+        return NULL;
+    of_reader = of_reader && !pages->lost;
+    if (!parsed->triage.emergency && !last) {
+        if (of_reader)
+            p->kind = PROBLEM_INTERNAL; /* costs an attempt, see after_reader */
+        return p;
+    }
+    if (!parsed->triage.emergency && !of_reader && p->kind == PROBLEM_UNAVAILABLE)
+        return p;
+    log_warn("form %s goes on without its pages: %s", uuid_z(form->id), p->detail);
+    pages->count = 0;
+    pages->clean = false;
     return NULL;
 }
 
@@ -227,25 +264,28 @@ static struct problem *scrub_form(const struct ctx *cx, struct bullmq_job *job,
 {
     struct intake_settings settings;
     struct parsed_form *parsed;
-    bool clean = true;
     TRY(settings_load(cx, &settings));
     struct parsed_policy policy = {settings.emergency_at, settings.review_confidence,
                                    settings.field_confidence};
     CLEANUP(buf_free) struct buf json = BUF_SECRET(OCR_JSON_MAX + 1);
     TRY(blob_get(cx, form_key(job->arena, cx, form->id, "ocr"), OCR_JSON_MAX, &json));
     TRY(parsed_from_reader(job->arena, buf_str(&json), &policy, &parsed));
-    TRY(after_reader(cx, job, form->id, pages_make(cx, job, form, parsed, &clean)));
+    struct pages pages = {.cx = cx, .job = job, .form = form->id, .verify = parsed->pan_detected};
+    TRY(pages_make(form, parsed, &pages));
 
+    bool shown = pages.count > 0;
     struct form_result result = {.pan_detected = parsed->pan_detected,
-                                 .pan_redacted = parsed->pan_detected && clean};
+                                 .pan_redacted = parsed->pan_detected && pages.clean};
     TRY(outcome_describe(cx, form->id, parsed, &result));
-    result.requires_review =
-        parsed->requires_review || !clean || sampled(cx, form->id, settings.sample_thousandths);
+    result.page_count = pages.count;
+    result.requires_review = parsed->requires_review || !shown || !pages.clean ||
+                             sampled(cx, form->id, settings.sample_thousandths);
     result.status = result.requires_review ? FORM_REVIEW : FORM_PROCESSED;
-    result.store_key = parsed->pan_detected ? str_of(form_key(job->arena, cx, form->id, "page-1"))
-                                            : form->store_key;
+    result.store_key = parsed->pan_detected && shown
+                           ? str_of(form_key(job->arena, cx, form->id, "page-1"))
+                           : form->store_key;
     TRY(scrub_finish(cx, form->id, parsed, &result));
-    raw_drop(cx, form->id, parsed->pan_detected);
+    raw_drop(cx, form->id, parsed->pan_detected && shown);
     return NULL;
 }
 
@@ -256,7 +296,9 @@ static struct problem *scrub_once(struct bullmq_job *job, const struct job_ids *
     TRY(form_load(&cx, ids->form_id, &form));
     if (form.status != FORM_SCRUBBING) {
         if (form.status > FORM_SCRUBBING)
-            raw_drop(&cx, form.id, form.pan_detected); /* died between commit and clean-up */
+            raw_drop(&cx, form.id,
+                     form.pan_detected &&
+                         form.page_count > 0); /* died between commit and clean-up */
         return NULL;
     }
     return scrub_form(&cx, job, &form);

@@ -151,7 +151,8 @@ static struct problem *content_hash(const struct ctx *cx, struct upload *u)
     return NULL;
 }
 
-static struct problem *row_add(const struct ctx *cx, struct upload *u, struct uuid *ret_duplicate)
+static struct problem *row_add(const struct ctx *cx, struct upload *u, struct uuid *ret_duplicate,
+                               bool *ret_queued)
 {
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     struct outbox_job job = {
@@ -161,7 +162,7 @@ static struct problem *row_add(const struct ctx *cx, struct upload *u, struct uu
                           uuid_z(cx->clinic_id)),
     };
     TRY(tx_begin(&tx, cx, PG_WRITE));
-    TRY(form_insert(&tx, cx, &u->form, ret_duplicate));
+    TRY(form_insert(&tx, cx, &u->form, ret_duplicate, ret_queued));
     TRY(audit_add(&tx, cx, "FORM_UPLOADED", "intake_forms", u->form.id));
     TRY(outbox_job(&tx, cx, &job));
     return pg_tx_commit(&tx);
@@ -176,11 +177,14 @@ struct problem *intake_upload(struct http_request *rq, struct http_response *rs)
     TRY(content_hash(cx, &u));
     TRY(blob_commit(&u.blob));
     struct uuid duplicate = UUID_NONE;
-    struct problem *p = row_add(cx, &u, &duplicate);
+    bool queued = false;
+    struct problem *p = row_add(cx, &u, &duplicate, &queued);
     /* When the database did not answer, the row may be there: the object must stay then. */
     if (p && p->kind != PROBLEM_UNAVAILABLE)
         blob_delete(cx, u.key);
     TRY(p);
+    if (!queued) /* a repeated request whose form was read meanwhile: no second original */
+        blob_delete(cx, u.key);
     struct jw w = jw_to(&rs->body);
     jw_obj(&w);
     jw_key(&w, "formId");

@@ -80,6 +80,21 @@ struct problem *outcome_of_reading(struct pg_tx *tx, const struct ctx *cx, const
     return alert_raise(tx, cx, form, parsed, result);
 }
 
+/* A lower score closes nothing (SPEC 6): the alert's timeline notes it, and while the alert is open
+ * the patient keeps the urgency that raised it. */
+static struct problem *lowered(struct pg_tx *tx, const struct ctx *cx, const struct form *form,
+                               const struct parsed_form *parsed, struct patient_new *values)
+{
+    bool open = false;
+    if (uuid_is_none(form->alert_id) || parsed->triage.score >= form->score)
+        return NULL;
+    TRY(alert_note_lowered(tx, cx, form->alert_id, form->urgency_level.p,
+                           triage_level_name(parsed->triage.level), &open));
+    if (open)
+        values->urgency_level = form->urgency_level;
+    return NULL;
+}
+
 struct problem *outcome_of_review(struct pg_tx *tx, const struct ctx *cx, const struct form *form,
                                   const struct parsed_form *parsed, struct form_result *result)
 {
@@ -87,6 +102,7 @@ struct problem *outcome_of_review(struct pg_tx *tx, const struct ctx *cx, const 
         TRY(patient_register(tx, cx, form, parsed, false, result));
     } else {
         struct patient_new values = patient_of(parsed);
+        TRY(lowered(tx, cx, form, parsed, &values));
         TRY(patient_correct(tx, cx, form->patient_id, &values));
         result->patient_id = form->patient_id;
     }

@@ -161,21 +161,38 @@ struct problem *patient_get(struct pg_tx *tx, const struct ctx *cx, struct uuid 
 
 /* ---- the list ---------------------------------------------------------------------------------*/
 
-/* The words of a name as indexes: a JSON array of hex. */
+/* Bytes that part words: ASCII that is neither letter nor digit, and the first byte of U+2000 to
+ * U+2FFF (dashes, curly apostrophes, spaces). Letters of names are elsewhere in UTF-8. */
+static bool parts_words(unsigned char c)
+{
+    bool ascii_word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    return c < 0x80 ? !ascii_word : c == 0xE2;
+}
+
+/* The next word of `rest`, which moves behind it; n 0 at the end. */
+static struct str word_next(struct str *rest)
+{
+    while (rest->n > 0 && parts_words((unsigned char)rest->p[0])) {
+        size_t step = (unsigned char)rest->p[0] == 0xE2 && rest->n >= 3 ? 3 : 1;
+        *rest = (struct str){rest->p + step, rest->n - step};
+    }
+    struct str word = {rest->p, 0};
+    while (word.n < rest->n && !parts_words((unsigned char)rest->p[word.n]))
+        word.n++;
+    *rest = (struct str){rest->p + word.n, rest->n - word.n};
+    return word;
+}
+
+/* The words of a name as indexes: a JSON array of hex. "O'Neil-Perez" is three words. */
 static struct problem *tokens_make(const struct ctx *cx, struct str name, struct str *ret)
 {
     CLEANUP(buf_free) struct buf out = BUF_MAX(16384);
     struct jw w = jw_to(&out);
     jw_arr(&w);
-    struct str rest = name;
-    for (int n = 0; rest.n > 0 && n < 16;) {
-        struct str word = str_trim(str_cut(&rest, ' '));
-        if (word.n == 0)
-            continue;
-        struct str hex;
+    struct str rest = name, word, hex;
+    for (int n = 0; n < 16 && (word = word_next(&rest)).n > 0; n++) {
         TRY(phi_index(cx, "name", phi_of(word), &hex));
         jw_str(&w, hex);
-        n++;
     }
     jw_end(&w);
     *ret = arena_str(cx->arena, buf_str(&out));

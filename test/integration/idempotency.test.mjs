@@ -1,5 +1,7 @@
 // Idempotency-Key (SPEC 4): a POST repeated with its key happens once.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { startWorld } from '../lib/world.mjs';
@@ -74,4 +76,33 @@ test('an upload repeated with its key is one form', async () => {
     const second = await withKey('k-4').upload(bytes);
     assert.equal(first.status, 202);
     assert.equal(second.body?.formId, first.body.formId);
+});
+
+const expire = () => world.sql("UPDATE idempotency_keys SET expires_at = now() - interval '1 second'");
+
+test('a key used again after its time makes something of its own', async () => {
+    const before = await count();
+    const first = await withKey('k-5').post('/api/v1/patients', patient);
+    await expire();
+    const second = await withKey('k-5').post('/api/v1/patients', { fullName: 'Otra Persona' });
+    assert.equal(second.status, 201);
+    assert.notEqual(second.body.id, first.body.id);
+    assert.equal(second.body.fullName, 'Otra Persona');
+    assert.equal(await count(), before + 2);
+});
+
+test('an upload under an expired key leaves the first form and its bytes alone', async () => {
+    const first = await withKey('k-6').upload(Buffer.from('%PDF-1.4\n%first\n'));
+    await expire();
+    const second = await withKey('k-6').upload(Buffer.from('%PDF-1.4\n%second\n'));
+    assert.equal(second.status, 202);
+    assert.notEqual(second.body.formId, first.body.formId);
+    const stored = fs.readdirSync(join(world.system.dir, 'store'), { recursive: true }).filter((f) => f.endsWith('original'));
+    for (const { body } of [first, second]) assert.ok(stored.some((f) => f.includes(body.formId)), body.formId);
+});
+
+test('what the client sent as its key is not kept', async () => {
+    await withKey('4111111111111111').post('/api/v1/patients', patient);
+    const rows = await world.sql('SELECT key FROM idempotency_keys');
+    assert.ok(rows.every(({ key }) => /^[0-9a-f]{64}$/.test(key)));
 });

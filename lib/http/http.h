@@ -178,6 +178,9 @@ struct http_config {
     const char *spool_dir;
     const char *const
         *trusted_proxies; /* addresses whose X-Forwarded-For counts; NULL-terminated */
+    /* On the loop: may this client's X-Request-Id (its characters are checked already) be used as
+     * the request's id, which is logged and answered? Else one is made. NULL: any may. */
+    bool (*id_allowed)(struct str id);
     void *app;
     /* On each lane thread, at start and end: what rq->lane is. */
     void *(*lane_open)(void *app, enum http_lane lane);

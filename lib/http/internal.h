@@ -190,9 +190,9 @@ void http_response_head(const struct http_exchange *ex, const char *date, size_t
                         bool close, struct buf *out);
 
 /* ---- request.c */
-/* The request as handlers see it. `peer` is the socket's; `trusted` may name better ones. */
+/* The request as handlers see it. `peer` is the socket's; trusted proxies may name better ones. */
 void http_request_fill(struct http_request *rq, const struct http_head *head, const char *peer,
-                       const char *const *trusted);
+                       const struct http_config *config);
 /* A request id where none was sent, or none that is well-formed. */
 void http_request_id(struct http_request *rq, struct str wanted);
 

@@ -320,7 +320,7 @@ void http_receive_head(struct http_connection *conn, size_t len)
         http_send_problem(conn, p);
         return;
     }
-    http_request_fill(&ex->rq, &head, conn->peer, conn->server->config.trusted_proxies);
+    http_request_fill(&ex->rq, &head, conn->peer, &conn->server->config);
     ex->http10 = head.http10;
     ex->client_close = head.close;
     ex->expects_continue = head.expect_continue;

@@ -107,13 +107,16 @@ static struct str client_address(const struct http_request *rq, const char *peer
 }
 
 void http_request_fill(struct http_request *rq, const struct http_head *head, const char *peer,
-                       const char *const *trusted)
+                       const struct http_config *config)
 {
+    struct str id = http_head_get(head, STR("x-request-id"));
     rq->method = head->method;
     rq->path = head->path;
     rq->query = head->query;
     rq->headers = head->headers;
     rq->header_count = head->header_count;
-    rq->peer = arena_str(rq->arena, client_address(rq, peer, trusted));
-    http_request_id(rq, http_head_get(head, STR("x-request-id")));
+    rq->peer = arena_str(rq->arena, client_address(rq, peer, config->trusted_proxies));
+    if (config->id_allowed && id.n < sizeof(rq->id) && !config->id_allowed(id))
+        id = STR_NONE;
+    http_request_id(rq, id);
 }

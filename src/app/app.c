@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/mem.h"
+#include "pan/pan.h"
 #include "phi/phi.h"
 #include "store/store.h"
 
@@ -33,6 +34,7 @@ struct problem *app_open(const char *part, unsigned command, struct app **ret)
     enum log_level level = LOG_INFO;
     struct problem *p = log_level_read(conf_text(conf, "NEXACORE_LOG_LEVEL"), &level);
     log_setup(level, part);
+    log_filter_set(pan_mask_in_place);
     app->database_url = conf_text(conf, "NEXACORE_DATABASE_URL");
     app->redis_url = conf_text(conf, "NEXACORE_REDIS_URL");
     app->public_url = conf_text(conf, "NEXACORE_PUBLIC_URL");

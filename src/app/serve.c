@@ -96,6 +96,7 @@ static struct problem *http_open(struct serve *s)
         .app = s->app,
         .lane_open = lane_open,
         .lane_close = lane_close,
+        .id_allowed = web_id_allowed,
         .before = web_before,
         .around = idempotency_around,
         .after = web_after,

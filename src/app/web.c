@@ -12,6 +12,30 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "json/json_out.h"
+#include "pan/pan.h"
+
+bool web_id_allowed(struct str id)
+{
+    return pan_find(id, NULL, 0) == 0;
+}
+
+/* What a client sent may be named in a problem (an unknown key, a parameter). At the end of a text
+ * that was cut to `size` a number may be cut too, so digits there go altogether. */
+static void numbers_mask(char *text, size_t size)
+{
+    size_t n = pan_mask_in_place(text, strlen(text));
+    if (n + 1 < size)
+        return;
+    while (n > 0 && (strchr("0123456789 -.", text[n - 1])))
+        text[--n] = '*';
+}
+
+static void problem_mask(struct problem *p)
+{
+    numbers_mask(p->detail, sizeof(p->detail));
+    numbers_mask(p->field, sizeof(p->field));
+    numbers_mask(p->cause, sizeof(p->cause));
+}
 
 struct problem *web_before(struct http_request *rq, struct http_response *rs)
 {
@@ -25,6 +49,8 @@ struct problem *web_before(struct http_request *rq, struct http_response *rs)
 struct problem *web_after(struct http_request *rq, struct http_response *rs, struct problem *p)
 {
     p = audit_after(rq, rs, p);
+    if (p)
+        problem_mask(p);
     int status = p ? problem_status(p->kind) : rs->status ? rs->status : 200;
     int64_t took_us = clock_mono_us() - rq->started_us;
     if (status >= 500)

@@ -14,6 +14,7 @@
 #include "base/crypt.h"
 #include "cli/tool.h"
 #include "json/json_out.h"
+#include "outbox/outbox.h"
 #include "phi/phi.h"
 
 #define NAME "clinic"
@@ -187,6 +188,13 @@ static struct problem *connect_square(const struct ctx *cx, const char *merchant
     TRY(PG_EXEC(&tx, &square_connect, NULL, PG_P_UUID(cx->clinic_id), PG_P_BYTES(sealed),
                 PG_P_INT(version), PG_P_Z(merchant), PG_P_TEXT(locations)));
     TRY(audit_add(&tx, cx, "SQUARE_CONNECTED", "square_connections", cx->clinic_id));
+    struct outbox_job first = {
+        /* the clock would come to it within minutes */
+        .queue = QUEUE_SQUARE,
+        .key = arena_fmt(cx->arena, "square-connect-%s", uuid_z(uuid_v7())),
+        .data = arena_fmt(cx->arena, "{\"clinicId\":\"%s\"}", uuid_z(cx->clinic_id)),
+    };
+    TRY(outbox_job(&tx, cx, &first));
     return pg_tx_commit(&tx);
 }
 

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import crypto from 'node:crypto';
 import { join, resolve } from 'node:path';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 
 import { until } from '../../tools/lib/process.mjs';
 import { root } from '../../tools/lib/system.mjs';
@@ -151,49 +151,52 @@ test('every route leaves exactly one row with who, what, where and when', async 
     }
 });
 
-test('refusals and failures leave one row each, and say so', async () => {
-    const ledger = new Ledger();
-    const { patient } = await world.alert('admissions', { urgencyLevel: 'LOW' });
-    const denied = { status: 403, outcome: 'DENIED' };
-    const failed = (status) => ({ status, outcome: 'FAILURE' });
-    await ledger.send('doctor', 'GET', '/api/v1/audit-logs', undefined, denied);
-    await ledger.send('corporate', 'POST', '/api/v1/patients', { fullName: 'Nadie' }, denied);
-    await ledger.send('admissions', 'PATCH', `/api/v1/patients/${patient.id}/status`, { status: 'DISCHARGED' }, denied);
-    await ledger.send('admin-b', 'GET', `/api/v1/patients/${patient.id}`, undefined, { ...failed(404), target: patient.id });
-    await ledger.send('admin', 'GET', `/api/v1/intake/${NONE}`, undefined, { ...failed(404), target: NONE });
-    await ledger.send('admissions', 'POST', '/api/v1/patients', { fullName: 'Prueba', unknown: 1 }, failed(400));
-    await ledger.send('doctor', 'PATCH', `/api/v1/patients/${patient.id}/status`, { status: 'DISCHARGED' }, failed(409));
-    const byId = await ledger.flushed();
-    for (const entry of ledger.entries) {
-        const rows = byId.get(entry.id);
-        assert.equal(rows.length, 1, `${entry.method} ${entry.path}: ${JSON.stringify(rows)}`);
-        checkRow(entry, rows[0]);
-        if (entry.status === 403) assert.equal(rows[0].action, 'ACCESS_DENIED');
-    }
-});
+// Side by side, because each waits for the journal to be moved.
+describe('the trail also says', { concurrency: true }, () => {
+    test('refusals and failures leave one row each, and say so', async () => {
+        const ledger = new Ledger();
+        const { patient } = await world.alert('admissions', { urgencyLevel: 'LOW' });
+        const denied = { status: 403, outcome: 'DENIED' };
+        const failed = (status) => ({ status, outcome: 'FAILURE' });
+        await ledger.send('doctor', 'GET', '/api/v1/audit-logs', undefined, denied);
+        await ledger.send('corporate', 'POST', '/api/v1/patients', { fullName: 'Nadie' }, denied);
+        await ledger.send('admissions', 'PATCH', `/api/v1/patients/${patient.id}/status`, { status: 'DISCHARGED' }, denied);
+        await ledger.send('admin-b', 'GET', `/api/v1/patients/${patient.id}`, undefined, { ...failed(404), target: patient.id });
+        await ledger.send('admin', 'GET', `/api/v1/intake/${NONE}`, undefined, { ...failed(404), target: NONE });
+        await ledger.send('admissions', 'POST', '/api/v1/patients', { fullName: 'Prueba', unknown: 1 }, failed(400));
+        await ledger.send('doctor', 'PATCH', `/api/v1/patients/${patient.id}/status`, { status: 'DISCHARGED' }, failed(409));
+        const byId = await ledger.flushed();
+        for (const entry of ledger.entries) {
+            const rows = byId.get(entry.id);
+            assert.equal(rows.length, 1, `${entry.method} ${entry.path}: ${JSON.stringify(rows)}`);
+            checkRow(entry, rows[0]);
+            if (entry.status === 403) assert.equal(rows[0].action, 'ACCESS_DENIED');
+        }
+    });
 
-test('a request sent again under its Idempotency-Key is one row more, not one change more', async () => {
-    const ledger = new Ledger();
-    const key = { 'idempotency-key': crypto.randomUUID() };
-    const once = await ledger.send('admissions', 'POST', '/api/v1/patients', { fullName: 'Prueba Clave' }, { status: 201 }, key);
-    const again = await ledger.send('admissions', 'POST', '/api/v1/patients', { fullName: 'Prueba Clave' }, { status: 201 }, key);
-    assert.equal(again.id, once.id);
-    const byId = await ledger.flushed();
-    for (const entry of ledger.entries) assert.equal(byId.get(entry.id).length, 1);
-});
+    test('a request sent again under its Idempotency-Key is one row more, not one change more', async () => {
+        const ledger = new Ledger();
+        const key = { 'idempotency-key': crypto.randomUUID() };
+        const once = await ledger.send('admissions', 'POST', '/api/v1/patients', { fullName: 'Prueba Clave' }, { status: 201 }, key);
+        const again = await ledger.send('admissions', 'POST', '/api/v1/patients', { fullName: 'Prueba Clave' }, { status: 201 }, key);
+        assert.equal(again.id, once.id);
+        const byId = await ledger.flushed();
+        for (const entry of ledger.entries) assert.equal(byId.get(entry.id).length, 1);
+    });
 
-test('a signed token of a deactivated user is refused, and that is in the trail', async () => {
-    const ledger = new Ledger();
-    const token = await world.token('doctor-b');
-    await world.system.tool(['user', 'deactivate', world.account('doctor-b').userId, '--clinic', world.account('doctor-b').clinicId]);
-    await until(async () => (await world.as('doctor-b').get('/api/v1/me')).status === 401, 'refused', { seconds: 5 });
-    assert.ok(token);
-    await ledger.send('doctor-b', 'GET', '/api/v1/patients', undefined, { status: 401, outcome: 'DENIED' });
-    const byId = await ledger.flushed();
-    const rows = byId.get(ledger.entries[0].id);
-    assert.equal(rows.length, 1);
-    assert.equal(rows[0].action, 'ACCESS_DENIED');
-    checkRow(ledger.entries[0], rows[0]);
+    test('a signed token of a deactivated user is refused, and that is in the trail', async () => {
+        const ledger = new Ledger();
+        const token = await world.token('doctor-b');
+        await world.system.tool(['user', 'deactivate', world.account('doctor-b').userId, '--clinic', world.account('doctor-b').clinicId]);
+        await until(async () => (await world.as('doctor-b').get('/api/v1/me')).status === 401, 'refused', { seconds: 5 });
+        assert.ok(token);
+        await ledger.send('doctor-b', 'GET', '/api/v1/patients', undefined, { status: 401, outcome: 'DENIED' });
+        const byId = await ledger.flushed();
+        const rows = byId.get(ledger.entries[0].id);
+        assert.equal(rows.length, 1);
+        assert.equal(rows[0].action, 'ACCESS_DENIED');
+        checkRow(ledger.entries[0], rows[0]);
+    });
 });
 
 test('reads answered before the server is killed are in the trail after it starts again, each once', async () => {

@@ -4,6 +4,7 @@
  * is answered, then the process ends with 0. */
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <uv.h>
 
 #include "app/app.h"
@@ -145,7 +146,7 @@ int role_serve(struct app *app)
     struct problem *p = open_all(&s);
     if (p) {
         log_error("cannot serve: %s%s%s", p->detail, p->cause[0] ? ": " : "", p->cause);
-        return 2;
+        _exit(2); /* what was started half way has threads; nothing is worth taking apart */
     }
     log_info("serving on port %u", http_port(s.http));
     uv_run(&s.loop, UV_RUN_DEFAULT);

@@ -4,6 +4,7 @@
  * are rows, the outbox is a table. SIGTERM finishes the running jobs and takes no new ones. */
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <time.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -184,7 +185,7 @@ int role_work(struct app *app)
         p = workers_start(&w, sources);
     if (p) {
         log_error("cannot work: %s%s%s", p->detail, p->cause[0] ? ": " : "", p->cause);
-        return 2;
+        _exit(2); /* what was started half way has threads; nothing is worth taking apart */
     }
     pthread_create(&w.ticker, NULL, ticker_main, &w);
     log_info("working %zu queues", w.worker_count);

@@ -54,14 +54,13 @@ test('every route of the API names its roles and its audit action, or is public'
 });
 
 const templateOf = (path) => path.replace(/:(\w+)/g, '{$1}');
-const skip = openapi ? false : 'api/openapi.yaml is not there yet';
 
-test('every route is described in openapi.yaml', { skip }, () => {
+test('every route is described in openapi.yaml', () => {
     const described = (r) => openapi.document.paths[templateOf(r.path)]?.[r.method.toLowerCase()];
     assert.deepEqual(tables.routes.filter((r) => !described(r)).map((r) => `${r.method} ${r.path}`), []);
 });
 
-test('everything described in openapi.yaml is a route', { skip }, () => {
+test('everything described in openapi.yaml is a route', () => {
     const served = new Set(tables.routes.map((r) => `${r.method} ${templateOf(r.path)}`));
     served.add('GET /socket.io/').add('POST /socket.io/'); // the live channel adds its own
     const methods = ['get', 'post', 'put', 'patch', 'delete'];
@@ -71,7 +70,7 @@ test('everything described in openapi.yaml is a route', { skip }, () => {
     assert.deepEqual(described.filter((d) => !served.has(d)), []);
 });
 
-test('openapi.yaml gives each route the roles and the audit action of the table', { skip }, () => {
+test('openapi.yaml gives each route the roles and the audit action of the table', () => {
     const said = (r) => openapi.document.paths[templateOf(r.path)]?.[r.method.toLowerCase()];
     const both = tables.routes.filter(said).map((r) => ({ r, o: said(r) }));
     const wrong = both.filter(({ r, o }) =>
@@ -80,7 +79,7 @@ test('openapi.yaml gives each route the roles and the audit action of the table'
     assert.deepEqual(wrong.map(({ r }) => `${r.method} ${r.path}`), []);
 });
 
-test('what openapi.yaml refers to is in it, and its examples are right', { skip }, () => {
+test('what openapi.yaml refers to is in it, and its examples are right', () => {
     const { document, ajv } = openapi;
     const wrong = [];
     const walk = (node, at) => {

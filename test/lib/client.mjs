@@ -45,7 +45,7 @@ export class Client {
         let body = bytes.length ? bytes : null;
         if (/json\b/.test(contentType)) body = JSON.parse(bytes.toString('utf8'));
         const { status, headers } = response;
-        const fault = openapi?.fault({ method, path: path.split('?')[0], status, contentType, body });
+        const fault = openapi.fault({ method, path: path.split('?')[0], status, contentType, body });
         if (fault) throw new Error(`not as openapi.yaml says: ${fault}`);
         return { status, headers, body };
     }

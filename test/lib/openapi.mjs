@@ -82,5 +82,5 @@ export class OpenApi {
 
 // The project's document, or null while there is none.
 export function loadOpenApi() {
-    return fs.existsSync(FILE) ? new OpenApi(load(fs.readFileSync(FILE, 'utf8'))) : null;
+    return new OpenApi(load(fs.readFileSync(FILE, 'utf8')));
 }

@@ -27,33 +27,41 @@ bool sio_stream_id_after(struct sio_stream_id a, struct sio_stream_id b)
     return a.ms != b.ms ? a.ms > b.ms : a.seq > b.seq;
 }
 
-bool sio_adapter_packet(struct sio_namespace *nsp, const struct stream_message *message,
-                        struct str id, struct buf *json)
+enum sio_packet_fate sio_adapter_packet(struct sio_namespace *nsp,
+                                        const struct stream_message *message, struct str id,
+                                        struct buf *json)
 {
     const struct sio_namespace_config *config = &nsp->config;
     CLEANUP(buf_free) struct buf args = BUF_MAX(SIO_DATA_MAX);
-    if (!config->rewrite || !config->rewrite(message->name, message->args, &args, config->user)) {
+    enum sio_rewrite rewrite = SIO_AS_IT_IS;
+    if (config->rewrite)
+        rewrite = config->rewrite(message->name, message->args, &args, config->user);
+    if (rewrite == SIO_LATER)
+        return SIO_PACKET_LATER;
+    if (rewrite == SIO_AS_IT_IS) {
         buf_add_str(json, message->json);
     } else {
         if (args.len == 0 || args.overflowed)
-            return false;
+            return SIO_PACKET_DROP;
         sio_packet_event(json, message->name, buf_str(&args));
     }
     if (nsp->server->eio->options.recovery_ms && !message->to.is_volatile && json->len) {
         json->len--; /* the closing bracket */
         buf_addf(json, ",\"" STR_FMT "\"]", STR_ARG(id));
     }
-    return !json->overflowed;
+    return json->overflowed ? SIO_PACKET_DROP : SIO_PACKET_SEND;
 }
 
-static void broadcast_in(struct sio_adapter *adapter, struct sio_namespace *nsp,
+/* False: not now. */
+static bool broadcast_in(struct sio_adapter *adapter, struct sio_namespace *nsp,
                          const struct stream_message *message, struct str id)
 {
     CLEANUP(buf_free) struct buf json = BUF_MAX(SIO_DATA_MAX);
-    if (!sio_adapter_packet(nsp, message, id, &json))
-        return;
-    adapter->stats.delivered +=
-        sio_deliver_entry(nsp, &message->to, buf_str(&json), message->binary, sio_stream_id_of(id));
+    enum sio_packet_fate fate = sio_adapter_packet(nsp, message, id, &json);
+    if (fate == SIO_PACKET_SEND)
+        adapter->stats.delivered += sio_deliver_entry(nsp, &message->to, buf_str(&json),
+                                                      message->binary, sio_stream_id_of(id));
+    return fate != SIO_PACKET_LATER;
 }
 
 struct change {
@@ -124,24 +132,28 @@ static bool is_done(const struct sio_adapter *adapter, const struct stream_entry
     return str_eq(entry->uid, str_of(adapter->uid)) && !adapter->server->eio->options.recovery_ms;
 }
 
-static void entry_in(struct sio_adapter *adapter, const struct stream_entry *entry)
+/* False: it must come again, later. */
+static bool entry_in(struct sio_adapter *adapter, const struct stream_entry *entry)
 {
     struct sio_namespace *nsp = sio_namespace_find(adapter->server, entry->nsp);
     uint64_t type;
+    bool handled = true;
     adapter->stats.entries++;
     if (!nsp || is_done(adapter, entry) || !str_u64(entry->type, 99, &type) ||
         type < STREAM_BROADCAST || type > STREAM_DISCONNECT) {
         adapter->stats.ignored++;
-        return;
+        return true;
     }
     struct stream_message message;
     if (!stream_read(adapter->arena, (enum stream_type)type, entry->data, &message))
         adapter->stats.malformed++;
     else if (type == STREAM_BROADCAST)
-        broadcast_in(adapter, nsp, &message, entry->id);
+        handled = broadcast_in(adapter, nsp, &message, entry->id);
     else
         change_in(nsp, (enum stream_type)type, &message);
     arena_reset(adapter->arena);
+    adapter->stats.entries -= !handled; /* it will be counted when it comes again */
+    return handled;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -162,7 +174,9 @@ static void entries_in(struct sio_adapter *adapter, const redisReply *entries)
         struct stream_entry entry;
         if (!stream_entry_of(entries->element[i], &entry))
             continue;
-        entry_in(adapter, &entry);
+        adapter->waiting = !entry_in(adapter, &entry);
+        if (adapter->waiting)
+            return;
         id_keep(adapter, entry.id);
     }
 }
@@ -182,12 +196,20 @@ static void read_done(redisAsyncContext *ctx, void *answer, void *data)
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 1 &&
         reply->element[0]->type == REDIS_REPLY_ARRAY && reply->element[0]->elements == 2)
         entries_in(adapter, reply->element[0]->element[1]);
-    if (adapter->reader.ctx == ctx)
+    if (adapter->reader.ctx == ctx && !adapter->waiting)
+        read_next(adapter);
+}
+
+void sio_adapter_resume(struct sio_server *server)
+{
+    struct sio_adapter *adapter = server->adapter;
+    if (adapter && adapter->waiting && adapter->reader.is_up && adapter->reader.ctx)
         read_next(adapter);
 }
 
 static void read_next(struct sio_adapter *adapter)
 {
+    adapter->waiting = false;
     redisAsyncCommand(adapter->reader.ctx, read_done, adapter,
                       "XREAD COUNT %d BLOCK %d STREAMS %s %s", COUNT, BLOCK_MS, adapter->stream,
                       adapter->last);

@@ -19,6 +19,7 @@ struct sio_adapter {
     const char *stream;
     unsigned max_length;
     char uid[17];
+    bool waiting;  /* the entry after `last` is to be asked for again by sio_adapter_resume */
     char last[48]; /* id of the last entry handled; "" until known */
 };
 
@@ -32,9 +33,11 @@ struct stream_entry {
 bool stream_entry_of(const redisReply *pair, struct stream_entry *ret);
 
 /* The packet a broadcast makes: after the namespace's `rewrite`, and with the entry's id as last
- * argument where clients may recover. False: there is nothing to send. */
-bool sio_adapter_packet(struct sio_namespace *nsp, const struct stream_message *message,
-                        struct str id, struct buf *json);
+ * argument where clients may recover. */
+enum sio_packet_fate { SIO_PACKET_SEND, SIO_PACKET_DROP, SIO_PACKET_LATER };
+enum sio_packet_fate sio_adapter_packet(struct sio_namespace *nsp,
+                                        const struct stream_message *message, struct str id,
+                                        struct buf *json);
 
 /* Entry ids are "milliseconds-number"; unreadable ones are 0. */
 struct sio_stream_id sio_stream_id_of(struct str text);

@@ -130,21 +130,26 @@ static void packet_keep(struct sio_restore *restore, struct sio_namespace *nsp, 
     restore->last = kept;
 }
 
-static void entry_look(struct sio_restore *restore, struct sio_namespace *nsp,
+/* False: what it makes cannot be said now. */
+static bool entry_look(struct sio_restore *restore, struct sio_namespace *nsp,
                        const struct stream_entry *entry)
 {
     struct arena *arena = restore->adapter->arena;
     struct stream_message message;
     if (!str_eq(entry->nsp, nsp->name) || !str_eq(entry->type, STR("3")) ||
         !stream_read(arena, STREAM_BROADCAST, entry->data, &message))
-        return;
+        return true;
+    enum sio_packet_fate fate = SIO_PACKET_DROP;
     bool is_for_it =
         message.to.room_count == 0 || is_room_of(restore, message.to.rooms, message.to.room_count);
     CLEANUP(buf_free) struct buf json = BUF_MAX(SIO_DATA_MAX);
     if (is_for_it && !is_room_of(restore, message.to.except, message.to.except_count) &&
-        !message.to.is_volatile && sio_adapter_packet(nsp, &message, entry->id, &json))
+        !message.to.is_volatile)
+        fate = sio_adapter_packet(nsp, &message, entry->id, &json);
+    if (fate == SIO_PACKET_SEND)
         packet_keep(restore, nsp, buf_str(&json), message.binary);
     arena_reset(arena);
+    return fate != SIO_PACKET_LATER;
 }
 
 static void range_next(struct sio_restore *restore);
@@ -165,7 +170,10 @@ static void range_done(redisAsyncContext *ctx, void *answer, void *data)
         struct stream_entry entry;
         if (!stream_entry_of(reply->element[i], &entry) || entry.id.n >= sizeof(restore->offset))
             continue;
-        entry_look(restore, socket->nsp, &entry);
+        if (!entry_look(restore, socket->nsp, &entry)) {
+            restore_fail(restore);
+            return;
+        }
         memcpy(restore->offset, entry.id.p, entry.id.n);
         restore->offset[entry.id.n] = '\0';
     }

@@ -156,6 +156,14 @@ void sio_quote(struct buf *out, struct str text);
 
 /* ---- namespaces ------------------------------------------------------------------------------ */
 
+/* What became of an event from another server: see sio_namespace_config.rewrite. */
+enum sio_rewrite {
+    SIO_AS_IT_IS,
+    SIO_REWRITTEN, /* the arguments are in `out`; empty: nobody gets it */
+    SIO_LATER, /* that cannot be said without waiting: nothing after it is delivered either until
+                * sio_adapter_resume(), and then it is asked again */
+};
+
 struct sio_namespace_config {
     const char *name; /* "/", "/doctor" */
     /* A client asks to connect. `auth` is its JSON object, "{}" when it sent none. Decide by
@@ -169,9 +177,9 @@ struct sio_namespace_config {
     /* Once for every socket `connect` was called for and that was not refused, also when it went
      * away undecided. Rooms are already left; sio_data still works. */
     void (*disconnect)(struct sio_socket *socket, enum sio_reason reason, void *user);
-    /* A broadcast from another server is about to be delivered here: may write new arguments into
-     * `out` and return true; false keeps them. Empty `out` with true drops the event. */
-    bool (*rewrite)(struct str event, struct str args, struct buf *out, void *user);
+    /* A broadcast from another server is about to be delivered here. May write new arguments into
+     * `out`. For a client that is being restored SIO_LATER means that it begins anew. */
+    enum sio_rewrite (*rewrite)(struct str event, struct str args, struct buf *out, void *user);
     bool binary_refused; /* binary events from clients close the connection (parse error) */
     void *user;          /* given to the callbacks */
 };
@@ -286,6 +294,9 @@ struct sio_adapter_options {
  * call's connection stands. One adapter a server. */
 struct problem *sio_adapter_redis(struct sio_server *server, const char *url,
                                   const struct sio_adapter_options *options);
+
+/* After a `rewrite` said SIO_LATER: goes on with that event. Otherwise without effect. */
+void sio_adapter_resume(struct sio_server *server);
 
 struct sio_adapter_stats {
     bool connected;

@@ -1,7 +1,8 @@
 /* The live channel on lib/socketio: who may connect, which rooms, and how sealed names open.
  *
- * Everything runs on the loop but verifying tokens and asking the database, which go to libuv's
- * thread pool and come back. Rooms are made here and nowhere else, from verified claims. */
+ * Everything runs on the loop but verifying tokens and asking the database (also for keys), which
+ * go to libuv's thread pool and come back: the loop opens names with keys in memory alone. Rooms
+ * are made here and nowhere else, from verified claims. */
 #include "live/live.h"
 
 #include <jansson.h>
@@ -19,7 +20,13 @@
 #include "phi/phi.h"
 #include "socketio/socketio.h"
 
-enum { SWEEP_MS = 1000, ACTIVE_EVERY = 3 /* sweeps */, AUTH_MAX = 16384, RECOVERY_MS = 120000 };
+enum {
+    SWEEP_MS = 1000,
+    ACTIVE_EVERY = 3, /* sweeps */
+    AUTH_MAX = 16384,
+    RECOVERY_MS = 120000,
+    GIVEN_UP_US = 1000000, /* a clinic's names go out empty this long after its keys did not come */
+};
 
 struct live {
     struct app *app;
@@ -29,9 +36,12 @@ struct live {
     struct sio_namespace *root;
     uv_timer_t sweep;
     unsigned sweeps;
-    bool asking; /* whether users are still active is being asked */
+    bool asking;  /* whether users are still active is being asked */
+    bool loading; /* keys for an event that waits */
     bool stopping;
-    unsigned tasks; /* in the thread pool */
+    struct uuid loaded; /* the clinic whose keys were last read for an event that waited, */
+    int64_t loaded_us;  /* and when, monotonic */
+    unsigned tasks;     /* in the thread pool */
     /* The thread pool's connection; its threads take turns. */
     pthread_mutex_t db_lock;
     struct pg_conn *db;
@@ -81,15 +91,22 @@ struct entry {
     struct problem *problem;
 };
 
-/* The clinic's key is opened here too, so that the loop never waits for it. */
-static struct problem *key_warm(struct live *live, struct arena *arena, struct uuid clinic)
+/* In the pool: the clinic's keys in memory, as fresh as anybody's, before its first event comes. */
+static struct problem *keys_warm(struct live *live, struct arena *arena, struct uuid clinic)
 {
-    struct ctx cx = ctx_system(live->app, arena, live->db, clinic, "");
+    struct ctx cx = ctx_system(live->app, arena, NULL, clinic, "");
     struct key unused;
     int version;
     struct problem *p = keyring_subkey(&cx, "live", 0, &unused, &version);
     key_wipe(&unused);
     return p;
+}
+
+/* In the pool: the clinic's keys into memory, so that the loop never waits for them. */
+static struct problem *keys_read(struct live *live, struct arena *arena, struct uuid clinic)
+{
+    struct ctx cx = ctx_system(live->app, arena, NULL, clinic, "");
+    return keyring_refresh(&cx);
 }
 
 static void entry_check(uv_work_t *work)
@@ -104,7 +121,7 @@ static void entry_check(uv_work_t *work)
     pthread_mutex_lock(&live->db_lock);
     e->problem = auth_user_check(live->app->auth, e->arena, live->db, &e->claims);
     if (!e->problem)
-        e->problem = key_warm(live, e->arena, e->claims.clinic_id);
+        e->problem = keys_warm(live, e->arena, e->claims.clinic_id);
     pthread_mutex_unlock(&live->db_lock);
 }
 
@@ -211,7 +228,58 @@ static bool sealed_read(const json_t *value, struct arena *arena, struct phi_pla
     return true;
 }
 
-enum opened { OPENED, NOT_OURS, DAMAGED };
+enum opened { OPENED, NOT_OURS, DAMAGED, NOT_YET };
+
+/* Keys that an event needs and memory does not have (a version made a moment ago, or a database
+ * that was away for a minute) are read in the pool; this event and those after it wait for them. */
+struct key_read {
+    uv_work_t work;
+    struct live *live;
+    struct arena *arena;
+    struct uuid clinic;
+    struct problem *problem;
+};
+
+static void key_read(uv_work_t *work)
+{
+    struct key_read *read = work->data;
+    read->problem = keys_read(read->live, read->arena, read->clinic);
+}
+
+static void key_read_done(uv_work_t *work, int status)
+{
+    struct key_read *read = work->data;
+    struct live *live = read->live;
+    (void)status;
+    if (read->problem)
+        log_warn("keys for an event could not be read: %s", read->problem->detail);
+    live->loaded = read->clinic;
+    live->loaded_us = clock_mono_us();
+    live->loading = false;
+    live->tasks--;
+    arena_free(&read->arena);
+    free(read);
+    if (!live->stopping)
+        sio_adapter_resume(live->server);
+}
+
+static void key_read_begin(struct live *live, struct uuid clinic)
+{
+    if (live->loading)
+        return;
+    struct key_read *read = mem_new(struct key_read);
+    *read = (struct key_read){.live = live, .arena = arena_new(16 << 20), .clinic = clinic};
+    read->work.data = read;
+    live->loading = true;
+    live->tasks++;
+    uv_queue_work(live->loop, &read->work, key_read, key_read_done);
+}
+
+/* Its keys were just read for this, and the one that is needed was not among them. */
+static bool is_given_up(const struct live *live, struct uuid clinic)
+{
+    return uuid_eq(live->loaded, clinic) && clock_mono_us() - live->loaded_us < GIVEN_UP_US;
+}
 
 /* Replaces a sealed value in place. Without local sockets of that clinic nobody would get it. */
 static enum opened value_open(struct live *live, struct arena *arena, json_t *object,
@@ -226,8 +294,13 @@ static enum opened value_open(struct live *live, struct arena *arena, json_t *ob
         return DAMAGED;
     if (sio_room_count(live->root, str_of(room_clinic(arena, clinic))) == 0)
         return NOT_OURS;
-    struct ctx cx = ctx_system(live->app, arena, live->db, clinic, "");
+    struct ctx cx = ctx_system(live->app, arena, NULL, clinic, "");
+    cx.no_wait = true;
     struct problem *p = phi_open(&cx, place, sealed, version, &clear);
+    if (p && p->kind == PROBLEM_UNAVAILABLE && !is_given_up(live, clinic)) {
+        key_read_begin(live, clinic);
+        return NOT_YET;
+    }
     if (p)
         log_error("an event goes out without its name: %s (%s)", p->detail, p->cause);
     struct str s = phi_reveal(clear);
@@ -250,13 +323,13 @@ static enum opened args_open(struct live *live, struct arena *arena, json_t *arg
     return OPENED;
 }
 
-/* Before local delivery of an event from the stream: opens {"$phi"} values. Empty out drops it. */
-static bool on_rewrite(struct str event, struct str args, struct buf *out, void *user)
+/* Before local delivery of an event from the stream: opens {"$phi"} values. */
+static enum sio_rewrite on_rewrite(struct str event, struct str args, struct buf *out, void *user)
 {
     (void)event;
     struct live *live = user;
     if (!memmem(args.p, args.n, "\"$phi\"", 6))
-        return false;
+        return SIO_AS_IT_IS;
     struct arena *arena = arena_new(4 << 20);
     CLEANUP(json_done) json_t *root = json_loadb(args.p, args.n, 0, NULL);
     enum opened result = root ? args_open(live, arena, root) : DAMAGED;
@@ -269,10 +342,10 @@ static bool on_rewrite(struct str event, struct str args, struct buf *out, void 
         free(text);
     }
     arena_free(&arena);
-    return true;
+    return result == NOT_YET ? SIO_LATER : SIO_REWRITTEN;
 }
 
-/* ---- tokens that expire, users who are deactivated --------------------------------------------*/
+/* ---- tokens that expire, users who are deactivated, keys that change --------------------------*/
 
 static void close_if_expired(struct sio_socket *socket, void *arg)
 {
@@ -286,18 +359,27 @@ struct roll_call {
     uv_work_t work;
     struct live *live;
     struct arena *arena;
-    struct buf ids; /* JSON array of the users who are connected */
-    struct uuid *gone;
-    size_t gone_count;
+    struct buf ids;              /* JSON array of the users who are connected */
+    struct uuid *gone, *clinics; /* who is to leave; of those who are connected */
+    size_t gone_count, clinic_count;
 };
+
+static void note_clinic(struct roll_call *call, struct uuid clinic)
+{
+    for (size_t i = call->clinic_count; i-- > 0;)
+        if (uuid_eq(call->clinics[i], clinic))
+            return;
+    call->clinics[call->clinic_count++] = clinic;
+}
 
 static void note_user(struct sio_socket *socket, void *arg)
 {
     struct roll_call *call = arg;
     const struct session *session = sio_data(socket);
-    if (session)
-        buf_addf(&call->ids, "%s\"%s\"", call->ids.len > 1 ? "," : "",
-                 uuid_z(session->claims.user_id));
+    if (!session)
+        return;
+    note_clinic(call, session->claims.clinic_id);
+    buf_addf(&call->ids, "%s\"%s\"", call->ids.len > 1 ? "," : "", uuid_z(session->claims.user_id));
 }
 
 static struct problem *roll_query(struct roll_call *call)
@@ -322,6 +404,8 @@ static void roll_ask(uv_work_t *work)
     pthread_mutex_lock(&call->live->db_lock);
     struct problem *p = roll_query(call);
     pthread_mutex_unlock(&call->live->db_lock);
+    for (size_t i = 0; i < call->clinic_count && !p; i++)
+        p = keys_read(call->live, call->arena, call->clinics[i]);
     if (p)
         log_debug("who is still active could not be asked: %s", p->detail);
 }
@@ -352,6 +436,7 @@ static void roll_begin(struct live *live)
     call->arena = arena_new(16 << 20);
     call->ids = BUF_MAX(4 << 20);
     call->work.data = call;
+    call->clinics = arena_array(call->arena, sio_socket_count(live->root), sizeof(struct uuid));
     buf_add_c(&call->ids, '[');
     sio_each(live->root, STR_NONE, note_user, call);
     buf_add_c(&call->ids, ']');

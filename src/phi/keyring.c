@@ -294,13 +294,24 @@ struct problem *keyring_hold(const struct ctx *cx, int version, struct key_hold 
 {
     struct keyring *ring = cx->app->keys;
     *ret = KEY_HOLD_NONE;
-    if (hold_if_known(ring, cx->clinic_id, version, FRESH_US, ret))
+    if (hold_if_known(ring, cx->clinic_id, version, cx->no_wait ? STALE_US : FRESH_US, ret))
         return NULL;
+    if (cx->no_wait)
+        return problem_new(cx->arena, PROBLEM_UNAVAILABLE, "the clinic's key is not in memory");
     struct problem *p = load(ring, cx, version);
     /* What was just read is good however long this thread then stood still. */
     if (hold_if_known(ring, cx->clinic_id, version, p ? STALE_US : INT64_MAX, ret))
         return NULL;
     return p ? p : no_key(cx, version);
+}
+
+struct problem *keyring_refresh(const struct ctx *cx)
+{
+    struct keyring *ring = cx->app->keys;
+    pthread_mutex_lock(&ring->db_lock);
+    struct problem *p = load_or_pause(ring, cx);
+    pthread_mutex_unlock(&ring->db_lock);
+    return p;
 }
 
 void key_hold_end(struct key_hold *hold)

@@ -34,7 +34,8 @@ struct key_hold {
 };
 #define KEY_HOLD_NONE ((struct key_hold){.ring = NULL})
 
-/* The keys of cx->clinic_id; `version` 0 is the current one. May wait before it returns. */
+/* The keys of cx->clinic_id; `version` 0 is the current one. May wait before it returns; with
+ * cx->no_wait it does not, and what is not in memory is PROBLEM_UNAVAILABLE. */
 struct problem *keyring_hold(const struct ctx *cx, int version, struct key_hold *ret);
 void key_hold_end(struct key_hold *hold); /* for CLEANUP */
 

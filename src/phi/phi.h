@@ -76,6 +76,10 @@ void keyring_free(struct keyring **keys);
 /* Makes version 1 and the pepper for a clinic that has none (inside its transaction). */
 struct problem *keyring_create(struct pg_tx *tx, const struct ctx *cx);
 
+/* Reads the clinic's keys from the database now, for those who use them with cx->no_wait: what is
+ * in memory serves them for a minute. */
+struct problem *keyring_refresh(const struct ctx *cx);
+
 /* The clinic's data key for another purpose ("blob", "ocr-text"): HKDF of the data key. A wanted
  * version of 0 is the current one; `ret_version` says which it is. */
 struct problem *keyring_subkey(const struct ctx *cx, const char *purpose, int version,

@@ -38,6 +38,7 @@ struct ctx {
     struct uuid home_clinic; /* the actor's own clinic */
     struct uuid user_id;     /* UUID_NONE for the system */
     enum role role;
+    bool no_wait;             /* keys come from memory alone: for the loop, which may not wait */
     bool clinic_chosen;       /* corporate named one with X-Clinic-Id */
     const char *request_id;   /* "" for jobs without one */
     struct str ip;            /* text, may be empty */

@@ -4,6 +4,7 @@
 // Rule: the table of who hears what is written from the contract; a listener's whole transcript is
 // compared, so an event too many fails like one too few.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 
 import pg from 'pg';
@@ -213,4 +214,87 @@ test('an event is told after its commit, and never when it was rolled back', asy
     await listener.next('patient:status_changed', { where: (p) => p.patientId === 'committed', seconds: 5 });
     assert.deepEqual(listener.events.filter((e) => e.payload.patientId === 'rolled-back'), []);
     listener.close();
+});
+
+// ---- the loop waits for nobody -------------------------------------------------------------------
+const stream = async (work) => {
+    const redis = world.redis.client();
+    try {
+        return await work(redis);
+    } finally {
+        redis.disconnect();
+    }
+};
+
+// The event of `alertId` as the relay put it on the stream: [fields, parsed data].
+const eventOf = (alertId) =>
+    stream(async (redis) => {
+        const all = await redis.xrevrange('socket.io', '+', '-');
+        const [, fields] = all.find(([, f]) => f.some((v) => v.includes(alertId) && v.includes('alert:new')));
+        return fields;
+    });
+
+const again = (fields, change = (data) => data) =>
+    stream((redis) => redis.xadd('socket.io', '*', ...fields.map((v, i) => (fields[i - 1] === 'data' ? JSON.stringify(change(JSON.parse(v))) : v))));
+
+const sealedIn = (data) => data.packet.data.find((v) => v?.patientName);
+
+const within = async (ms, what, promise) => {
+    const from = performance.now();
+    await Promise.race([promise, sleep(10 * ms).then(() => assert.fail(`${what}: nothing in ${10 * ms} ms`))]);
+    assert.ok(performance.now() - from < ms, `${what} took ${performance.now() - from} ms`);
+};
+
+test('with PostgreSQL frozen an event with a sealed name arrives, and the loop answers', async () => {
+    const admin = await world.listen('admin');
+    const { alert } = await world.alert('admissions', { urgencyLevel: 'LOW', patient: { fullName: NAME } });
+    const mine = { where: (p) => p.alertId === alert.id };
+    assert.equal((await admin.next('alert:new', mine)).payload.patientName, NAME);
+    const fields = await eventOf(alert.id);
+    const children = execFileSync('ps', ['-o', 'pid=', '--ppid', String(world.pg.pid)], { encoding: 'utf8' });
+    const frozen = [world.pg.pid, ...children.trim().split(/\s+/).map(Number)];
+    try {
+        for (const pid of frozen) process.kill(pid, 'SIGSTOP');
+        await sleep(6000); // past the time after which keys are read again
+        const ready = fetch(`${world.system.metricsUrl}/readyz`); // waits for PostgreSQL
+        ready.catch(() => {});
+        const heard = admin.events.length;
+        await again(fields);
+        const [health, handshake, event] = [
+            fetch(`${world.system.metricsUrl}/healthz`).then((r) => assert.equal(r.status, 200)),
+            fetch(`${world.url}/socket.io/?EIO=4&transport=polling`).then((r) => assert.equal(r.status, 200)),
+            until(() => admin.events.length > heard, 'the event', { seconds: 10, every: 20 }),
+        ];
+        await Promise.all([within(1000, 'healthz', health), within(1000, 'handshake', handshake), within(1000, 'event', event)]);
+        assert.equal(admin.events.at(-1).payload.patientName, NAME);
+        assert.ok(admin.socket.connected);
+    } finally {
+        for (const pid of frozen) process.kill(pid, 'SIGCONT');
+    }
+    await until(async () => (await fetch(`${world.system.metricsUrl}/readyz`)).ok, 'PostgreSQL back', { seconds: 30 });
+    admin.close();
+});
+
+test('an event whose key is not in memory waits for it, and those behind it keep their order', async () => {
+    const admin = await world.listen('admin');
+    const { alert } = await world.alert('admissions', { urgencyLevel: 'LOW', patient: { fullName: NAME } });
+    await admin.next('alert:new', { where: (p) => p.alertId === alert.id });
+    const fields = await eventOf(alert.id);
+    const heard = admin.events.length;
+    const named = (room, more) => again(fields, (data) => {
+        Object.assign(sealedIn(data), { room });
+        Object.assign(sealedIn(data).patientName, more);
+        return data;
+    });
+    await named('1', {});
+    await named('2', { version: 99 }); // there is no such key: read in vain, shown without the name
+    await named('3', {});
+    await world.system.tool(['keys', 'rotate', '--clinic', world.account('admin').clinicId]);
+    const [row] = await world.sql(`SELECT encode(full_name, 'base64') AS bytes, phi_key_version AS version FROM patients WHERE id = $1`, [alert.patientId]);
+    assert.ok(row.version > 1);
+    await named('4', { $phi: row.bytes.replaceAll('\n', ''), version: row.version });
+    await named('5', {});
+    await until(() => admin.events.length >= heard + 5, 'five events', { seconds: 10 });
+    assert.deepEqual(admin.events.slice(heard).map(({ payload }) => [payload.room, payload.patientName]), [['1', NAME], ['2', null], ['3', NAME], ['4', NAME], ['5', NAME]]);
+    admin.close();
 });

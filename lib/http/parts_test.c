@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
+#include "http/internal.h"
 #include "http/static.h"
 #include "http/testkit.h"
 
@@ -202,6 +203,31 @@ static void test_setting_a_header_again_replaces_it_and_cookies_are_added(void *
     arena_free(&arena);
 }
 
+static bool short_id(struct str id)
+{
+    return id.n < 4;
+}
+
+static const char *id_of(struct http_request *rq, const char *sent)
+{
+    static const struct http_config config = {.id_allowed = short_id};
+    struct http_header header = {STR("x-request-id"), str_of(sent)};
+    struct http_head head = {.headers = &header, .header_count = 1};
+    http_request_fill(rq, &head, "127.0.0.1", &config);
+    return rq->id;
+}
+
+static void test_a_request_id_the_application_does_not_allow_is_replaced(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new(1 << 16);
+    struct http_request rq = {.arena = arena};
+    assert_string_equal(id_of(&rq, "abc"), "abc");
+    assert_string_not_equal(id_of(&rq, "abcd"), "abcd");
+    assert_int_equal(strlen(rq.id), 36);
+    arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_unknown_and_double_query_parameters_are_refused),
         cmocka_unit_test(test_form_values_are_decoded_and_wrong_ones_refused),
         cmocka_unit_test(test_setting_a_header_again_replaces_it_and_cookies_are_added),
+        cmocka_unit_test(test_a_request_id_the_application_does_not_allow_is_replaced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

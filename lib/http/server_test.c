@@ -259,25 +259,6 @@ static void test_a_problem_is_problem_json_with_the_request_id(void **state)
     answer_free(&a);
 }
 
-static bool short_id(struct str id)
-{
-    return id.n < 4;
-}
-
-static void test_a_request_id_the_application_does_not_allow_is_replaced(void **state)
-{
-    (void)state;
-    struct world w = {.config.id_allowed = short_id};
-    struct answer a = ask_of(&w, "GET /nothing HTTP/1.1\r\n" H "X-Request-Id: abc\r\n\r\n");
-    assert_true(answer_has(&a, "\r\nX-Request-Id: abc\r\n"));
-    answer_free(&a);
-    a = ask_of(&w, "GET /nothing HTTP/1.1\r\n" H "X-Request-Id: abcd\r\n\r\n");
-    assert_true(answer_has(&a, "\r\nX-Request-Id: "));
-    assert_false(answer_has(&a, "abcd"));
-    assert_null(strstr(a.body.data, "\"abcd\""));
-    answer_free(&a);
-}
-
 static void test_another_method_is_405_with_allow_and_options_is_answered(void **state)
 {
     (void)state;
@@ -595,7 +576,6 @@ int main(void)
         cmocka_unit_test(test_a_client_that_shut_its_side_still_gets_its_answers),
         cmocka_unit_test(test_the_literal_route_wins_and_wrong_ids_are_not_found),
         cmocka_unit_test(test_a_problem_is_problem_json_with_the_request_id),
-        cmocka_unit_test(test_a_request_id_the_application_does_not_allow_is_replaced),
         cmocka_unit_test(test_another_method_is_405_with_allow_and_options_is_answered),
         cmocka_unit_test(test_head_has_the_headers_of_get_and_no_body),
         cmocka_unit_test(test_wrong_media_types_are_415_and_unwanted_bodies_400),

@@ -56,6 +56,9 @@ static struct problem *give_up(const struct ctx *cx, struct uuid id, const char 
     TRY(form_event(&tx, cx, id, false, true));
     TRY(pg_tx_commit(&tx));
     log_info("form %s cannot be read: %s", uuid_z(id), code);
+    struct problem *p = blob_delete(cx, form_key(cx->arena, cx, id, "ocr"));
+    if (p)
+        log_warn("the text of form %s could not be removed: %s", uuid_z(id), p->detail);
     return NULL;
 }
 

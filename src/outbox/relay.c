@@ -17,7 +17,7 @@
 #include "bullmq/bullmq.h"
 #include "socketio/socketio.h"
 
-enum { BATCH = 500, WAIT_MS = 1000, PAUSE_MAX_MS = 2000, CHECK_EVERY_US = 30000000 };
+enum { BATCH = 500, TRIES_MAX = 5, WAIT_MS = 1000, PAUSE_MAX_MS = 2000, CHECK_EVERY_US = 30000000 };
 
 /* In Redis, holding the run id of the server it was written to: gone after FLUSHALL or a loss of
  * its data, and another one after a restart or a failover, which may have lost the last seconds. */
@@ -39,11 +39,13 @@ static const struct pg_stmt take_lock = {
     "relay_take_lock", "SELECT pg_try_advisory_xact_lock(hashtext('nexacore_relay'))"};
 static const struct pg_stmt take_rows = {
     "relay_take_rows", "SELECT id, clinic_id, kind, name, key, payload, to_jsonb(rooms), priority,"
-                       " greatest(0, extract(epoch FROM delay_until - now()) * 1000)::bigint"
-                       " FROM outbox ORDER BY clinic_seq, clinic_id, id LIMIT 500"};
+                       " greatest(0, extract(epoch FROM delay_until - now()) * 1000)::bigint,"
+                       " attempts FROM outbox ORDER BY clinic_seq, clinic_id, id LIMIT 500"};
 static const struct pg_stmt drop_rows = {"relay_drop_rows",
                                          "DELETE FROM outbox WHERE id = ANY (ARRAY(SELECT "
                                          "jsonb_array_elements_text($1::jsonb)::bigint))"};
+static const struct pg_stmt count_try = {
+    "relay_count_try", "UPDATE outbox SET attempts = attempts + 1 WHERE id = $1::bigint"};
 /* Work that is open, with the key its first job had. */
 static const struct pg_stmt open_work = {
     "relay_open_work",
@@ -65,7 +67,7 @@ static const struct pg_stmt stale_work = {
 static const struct pg_stmt active_clinics = {
     "relay_active_clinics",
     "SELECT c.id FROM clinics c JOIN square_connections s ON s.clinic_id = c.id WHERE c.is_active"};
-static const struct pg_stmt *const stmts[] = {&take_lock, &take_rows,  &drop_rows,
+static const struct pg_stmt *const stmts[] = {&take_lock, &take_rows,  &drop_rows,     &count_try,
                                               &open_work, &stale_work, &active_clinics};
 
 __attribute__((constructor)) static void register_statements(void)
@@ -142,26 +144,54 @@ static struct problem *row_send(struct relay *r, const struct pg_result *rows, s
                    pg_get_int(rows, i, 8));
 }
 
+/* A row that Redis refuses although it answers would hold up everybody behind it, so it gets a few
+ * tries and is then let go with a loud line: what it asked for is found again by the checks below.
+ */
+static struct problem *row_refused(struct pg_tx *tx, const struct pg_result *rows, size_t i,
+                                   const struct problem *why, bool *ret_let_go)
+{
+    *ret_let_go = false;
+    if (why->kind == PROBLEM_UNAVAILABLE)
+        return NULL;
+    struct problem copy = *why; /* of the queue's library: gone with its next call */
+    *ret_let_go = pg_get_int(rows, i, 9) + 1 >= TRIES_MAX;
+    log_error("outbox row %lld (%s) is refused%s: %s", (long long)pg_get_int(rows, i, 0),
+              pg_get_str(rows, i, 3).p, *ret_let_go ? " for good and dropped" : "", copy.detail);
+    return PG_EXEC(tx, &count_try, NULL, PG_P_INT(pg_get_int(rows, i, 0)));
+}
+
+static struct problem *rows_send(struct relay *r, struct pg_tx *tx, const struct pg_result *rows,
+                                 struct buf *ids, size_t *ret_sent, struct problem **ret_failed)
+{
+    for (size_t i = 0; i < pg_rows(rows); i++) {
+        struct problem *p = row_send(r, rows, i);
+        bool let_go = false;
+        if (p)
+            TRY(row_refused(tx, rows, i, p, &let_go));
+        if (p && !let_go) {
+            *ret_failed = problem_new(r->arena, p->kind, "%s", p->detail);
+            return NULL;
+        }
+        buf_addf(ids, "%s\"%lld\"", *ret_sent ? "," : "", (long long)pg_get_int(rows, i, 0));
+        (*ret_sent)++;
+    }
+    return NULL;
+}
+
 /* Sends what it can; what was sent is deleted even when a later row fails. */
 static struct problem *relay_rows(struct relay *r, const struct ctx *cx, size_t *ret_sent)
 {
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     CLEANUP(buf_free) struct buf ids = BUF_MAX(BATCH * 24);
     struct pg_result *rows;
+    struct problem *failed = NULL;
     TRY(tx_begin_relay(&tx, cx));
     TRY(pg_query(&tx, &take_lock, NULL, 0, &rows));
     if (!pg_get_bool(rows, 0, 0))
         return NULL;
     TRY(pg_query(&tx, &take_rows, NULL, 0, &rows));
-    struct problem *failed = NULL;
     buf_add_c(&ids, '[');
-    for (size_t i = 0; i < pg_rows(rows) && !failed; i++) {
-        failed = row_send(r, rows, i);
-        if (failed)
-            break;
-        buf_addf(&ids, "%s\"%lld\"", i ? "," : "", (long long)pg_get_int(rows, i, 0));
-        (*ret_sent)++;
-    }
+    TRY(rows_send(r, &tx, rows, &ids, ret_sent, &failed));
     buf_add_c(&ids, ']');
     if (*ret_sent > 0)
         TRY(PG_EXEC(&tx, &drop_rows, NULL, PG_P_TEXT(buf_str(&ids))));

@@ -155,3 +155,13 @@ test('events of a clinic reach its sockets in the order of their commits', async
         assert.deepEqual(own, Array.from({ length: 15 }, (_, i) => `${w}-${i}`));
     }
 });
+
+test('a row the queue refuses holds nobody up for long', async () => {
+    const { clinicId } = world.account('admin');
+    const listener = await world.listen('admin');
+    await world.sql("INSERT INTO outbox (clinic_id, kind, name, key) VALUES ($1, 'job', 'pan-scrub', 'no:such:key:here')", [clinicId]);
+    await world.as('admissions').post('/api/v1/patients', { fullName: 'Detrás del Atasco' });
+    const { payload } = await listener.next('patient:status_changed');
+    assert.equal(payload.newStatus, 'WAITING');
+    await relayed();
+});

@@ -55,6 +55,23 @@ static const char *pointer_of(struct arena *arena, const char *at, const char *k
     return arena_fmt(arena, "%s/%.48s", at, key);
 }
 
+/* Control characters other than tab and line feed, and the bidirectional overrides U+202A to U+202E
+ * and U+2066 to U+2069, which make a text look like another one (Unicode TR 36, section 2.5). */
+static bool text_plain(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if ((c < 0x20 && c != '\t' && c != '\n') || c == 0x7F)
+            return false;
+        if (c != 0xE2 || i + 2 >= s.n)
+            continue;
+        unsigned char b = (unsigned char)s.p[i + 1], a = (unsigned char)s.p[i + 2];
+        if ((b == 0x80 && a >= 0xAA && a <= 0xAE) || (b == 0x81 && a >= 0xA6 && a <= 0xA9))
+            return false;
+    }
+    return true;
+}
+
 static struct problem *text_read(struct arena *arena, const struct json_field *f,
                                  const json_t *value, const char *pointer, struct str *ret)
 {
@@ -65,8 +82,8 @@ static struct problem *text_read(struct arena *arena, const struct json_field *f
         return problem_field(arena, pointer, "must not be empty");
     if (f->max > 0 && s.n > (size_t)f->max)
         return problem_field(arena, pointer, "is longer than %lld bytes", (long long)f->max);
-    if (memchr(s.p, '\0', s.n))
-        return problem_field(arena, pointer, "must not hold a NUL character");
+    if (!text_plain(s))
+        return problem_field(arena, pointer, "must not hold control characters");
     *ret = arena_str(arena, s);
     return NULL;
 }

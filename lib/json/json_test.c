@@ -57,6 +57,8 @@ static void test_each_wrong_body_is_refused_by_name(void **state)
         {"{\"name\":\"\"}", "/name"},
         {"{\"name\":\"123456789\"}", "/name"},
         {"{\"name\":7}", "/name"},
+        {"{\"name\":\"a\\u0007\"}", "/name"},
+        {"{\"name\":\"a\\u202e\"}", "/name"},
         {"{\"name\":\"x\",\"day\":\"1990-02-30\"}", "/day"},
         {"{\"name\":\"x\",\"count\":10}", "/count"},
         {"{\"name\":\"x\",\"count\":1.5}", "/count"},

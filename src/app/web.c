@@ -150,7 +150,46 @@ static struct problem *config_show(struct http_request *rq, struct http_response
     return NULL;
 }
 
+/* For a load balancer that sees the public address only; the full check is on the metrics listener
+ * (src/ops/health.c). */
+static const struct pg_stmt ping = {"web_ping", "SELECT 1"};
+static const struct pg_stmt *const stmts[] = {&ping};
+
+__attribute__((constructor)) static void register_statements(void)
+{
+    pg_register(stmts, ARRAY_LEN(stmts));
+}
+
+static struct problem *health_show(struct http_request *rq, struct http_response *rs)
+{
+    (void)rq;
+    buf_add_z(&rs->body, "{\"status\":\"ok\"}");
+    return NULL;
+}
+
+static struct problem *ready_show(struct http_request *rq, struct http_response *rs)
+{
+    struct pg_result *rows;
+    CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
+    TRY(tx_begin(&tx, ctx_of(rq), PG_READ));
+    TRY(pg_query(&tx, &ping, NULL, 0, &rows));
+    TRY(pg_tx_commit(&tx));
+    buf_add_z(&rs->body, "{\"status\":\"ready\"}");
+    return NULL;
+}
+
+/* Not the page: whoever asks for metrics here asks at the wrong address. */
+static struct problem *metrics_elsewhere(struct http_request *rq, struct http_response *rs)
+{
+    (void)rs;
+    return problem_new(rq->arena, PROBLEM_NOT_FOUND,
+                       "metrics are served on NEXACORE_METRICS_LISTEN");
+}
+
 const struct http_route web_routes[] = {
+    {HTTP_GET, "/healthz", health_show, .flags = ROUTE_PUBLIC},
+    {HTTP_GET, "/readyz", ready_show, .flags = ROUTE_PUBLIC},
+    {HTTP_GET, "/metrics", metrics_elsewhere, .flags = ROUTE_PUBLIC},
     {HTTP_GET, "/web-config.json", config_show, .flags = ROUTE_PUBLIC},
 };
 const size_t web_route_count = ARRAY_LEN(web_routes);

@@ -192,7 +192,8 @@ static struct problem *tokens_make(const struct ctx *cx, struct str name, struct
     struct str rest = name, word, hex;
     for (int n = 0; n < 16 && (word = word_next(&rest)).n > 0; n++) {
         TRY(phi_index(cx, "name", phi_of(word), &hex));
-        jw_str(&w, hex);
+        if (hex.p) /* nothing is left of a word of symbols */
+            jw_str(&w, hex);
     }
     jw_end(&w);
     *ret = arena_str(cx->arena, buf_str(&out));

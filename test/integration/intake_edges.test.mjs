@@ -102,3 +102,14 @@ test('a name is found by each of its words, with hyphens, apostrophes and accent
     const { body } = await clerk.get('/api/v1/patients?q=gomez');
     assert.ok(!body.items.some((p) => p.fullName.startsWith('Ana María O')));
 });
+
+test('a name with a word of symbols alone is registered and found by its letters', async () => {
+    const clerk = world.as('admissions');
+    for (const fullName of ['Iván Bedoya - o', 'Ana & Luisa Símbolos', "Smith , John", '😀 Sonrisa']) {
+        const { status, body } = await clerk.post('/api/v1/patients', { fullName });
+        assert.equal(status, 201, fullName);
+        assert.equal(body.fullName, fullName);
+    }
+    const { body } = await clerk.get('/api/v1/patients?q=luisa');
+    assert.equal(body.items[0].fullName, 'Ana & Luisa Símbolos');
+});

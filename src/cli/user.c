@@ -182,7 +182,8 @@ static int phone_read(struct user_args *args, char line[PHONE_LINE])
             return tool_misused(NAME, "no telephone on standard input");
     }
     if (args->phone && !phone_valid(str_of(args->phone)))
-        return tool_misused(NAME, "the telephone must be like +573001234567");
+        return tool_misused(NAME, "the telephone of --phone%s must be like +573001234567",
+                            args->phone_file ? "-file" : "");
     return 0;
 }
 

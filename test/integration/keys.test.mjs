@@ -186,6 +186,25 @@ describe('user', () => {
             full_name: 'Dra. Peña', clinic_id: clinic, is_active: true, phi_key_version: 1 });
     });
 
+    test('the telephone may come from a file or from standard input, where nobody else can read it', async () => {
+        const clinic = await newClinic();
+        const file = join(folder, 'phone.txt');
+        fs.writeFileSync(file, '+573001234567\r\nAna\n', { mode: 0o600 });
+        const who = ['user', 'create', '--clinic', clinic, '--role', 'DOCTOR', '--name', 'N', '--auth-id'];
+        const ids = [
+            await ok(nexacore([...who, 'by-file', '--phone-file', file])),
+            await ok(start(binary, [...who, 'by-stdin', '--phone', '-'], '+573001234567\n').ended),
+        ];
+        const rows = await sql('SELECT pgp_sym_decrypt(phone_e164, $2) AS phone FROM users WHERE id = ANY ($1)',
+            [ids.map((id) => id.trim()), await dataKey(clinic, 1)]);
+        assert.deepEqual(rows, [{ phone: '+573001234567' }, { phone: '+573001234567' }]);
+        fs.writeFileSync(file, `+57300${'1'.repeat(100)}\n`);
+        await fails(nexacore([...who, 'x', '--phone-file', file]), 2, /phone\.txt/);
+        await fails(nexacore([...who, 'x', '--phone-file', join(folder, 'none')]), 2, /none/);
+        await fails(nexacore([...who, 'x', '--phone', '-']), 2, /standard input/);
+        await fails(nexacore([...who, 'x', '--phone', '-', '--phone-file', file]), 2, /not both/);
+    });
+
     test('create without a telephone leaves the sealed columns empty', async () => {
         const id = (await ok(create(await newClinic()))).trim();
         const [row] = await sql('SELECT phone_e164, phone_index, phi_key_version FROM users WHERE id = $1', [id]);

@@ -1,5 +1,5 @@
 // The main job in a browser: a form is dropped, the doctor's phone shows the alert by itself, the
-// doctor acknowledges, the admin sees it. Then what goes wrong: bad files, lost sessions, lost links.
+// doctor acknowledges, the admin sees it and finds it in the audit trail. Then what goes wrong: bad files, lost sessions, lost links.
 //
 // Rule: everybody signs in on the issuer's real page; nothing is put into the page from outside.
 import assert from 'node:assert/strict';
@@ -47,6 +47,24 @@ function nameless(page) {
     });
 }
 
+// The admin's audit page has the upload and the acknowledgement, and soon the doctor's reads.
+async function findInTrail(page) {
+    await page.getByRole('link', { name: 'Auditoría' }).click();
+    const filter = page.getByLabel('Acción');
+    const row = (action, who) => page.locator(`.trail tr[data-action=${action}]`).filter({ hasText: who }).first();
+    await filter.selectOption({ label: 'Subió un formulario' });
+    await row('FORM_UPLOADED', 'Admisiones').waitFor();
+    await filter.selectOption({ label: 'Reconoció una alerta' });
+    await row('ALERT_ACKNOWLEDGED', 'Dra. Elena Prueba').waitFor();
+    await filter.selectOption({ label: 'Vio la lista de alertas' });
+    const read = row('LIST_ALERTS', 'Dra. Elena Prueba');
+    for (let tries = 0; tries < 15 && !(await read.isVisible()); tries++) {
+        await page.waitForTimeout(1000);
+        await page.getByRole('button', { name: 'Actualizar' }).click();
+    }
+    await read.waitFor();
+}
+
 const sideways = (page) =>
     page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
@@ -86,6 +104,7 @@ test('a dropped emergency form reaches the phone of the doctor, who acknowledges
     const [row] = await world.sql('SELECT status, acknowledged_by FROM alerts');
     assert.equal(row.status, 'ACKNOWLEDGED');
     assert.equal(row.acknowledged_by, world.account('doctor').userId);
+    await findInTrail(admin.page);
 
     for (const { page, complaints } of [doctor, admin, clerk]) {
         assert.deepEqual(complaints, []);

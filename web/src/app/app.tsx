@@ -25,6 +25,7 @@ const Review = page(() => import('../features/intake/review'));
 const Alerts = page(() => import('../features/alerts/alerts'));
 const Board = page(() => import('../features/flow/board'));
 const Patients = page(() => import('../features/patients/patients'));
+const Audit = page(() => import('../features/audit/audit'));
 const Clinics = page(() => import('../features/clinics/clinics'));
 
 export interface Tab {
@@ -38,13 +39,14 @@ const TABS: Record<string, Tab> = {
     alerts: { path: '/alerts', text: 'nav.alerts' },
     patients: { path: '/patients', text: 'nav.patients' },
     clinics: { path: '/clinics', text: 'nav.clinics' },
+    audit: { path: '/audit', text: 'nav.audit' },
 };
 
 const OFFERED: Record<Role, (keyof typeof TABS)[]> = {
     ADMISSIONS: ['forms', 'patients'],
-    ADMIN: ['board', 'alerts', 'forms', 'patients'],
+    ADMIN: ['board', 'alerts', 'forms', 'patients', 'audit'],
     DOCTOR: ['alerts', 'patients'],
-    CORPORATE_ADMIN: ['clinics'],
+    CORPORATE_ADMIN: ['clinics', 'audit'],
 };
 
 const HOME = { ADMISSIONS: Intake, ADMIN: Board, DOCTOR: Alerts, CORPORATE_ADMIN: Clinics };
@@ -66,6 +68,7 @@ function Screens({ role }: { role: Role }) {
                 <Route path="/alerts/:id" component={Alerts} />
                 <Route path="/patients" component={Patients} />
                 <Route path="/clinics" component={Clinics} />
+                <Route path="/audit" component={Audit} />
                 <Route default component={NotFound} />
             </Router>
         </ErrorBoundary>

@@ -79,6 +79,12 @@ export function ruleText(rule: string): string {
     return i18n.t(rule, { ns: 'rules', defaultValue: rule.replaceAll('_', ' ') });
 }
 
+// A key made at run time, or the server's own code where it has no text.
+export function tCode(key: string, code: string): string {
+    void language.value;
+    return i18n.exists(key) ? i18n.t(key) : code;
+}
+
 // A key made at run time (codes of the server), or the second one where it is not known.
 export function tOr(key: string, fallback: Key): string {
     void language.value;

@@ -1,12 +1,12 @@
 // The queries of the page. Keys start with a list's name; src/app/live.ts makes them stale by it.
 //
 // Rule: when the live channel is up, polling is only a safety net; when it is lost, it is the source.
-import { QueryClient, useQuery } from '@tanstack/preact-query';
+import { QueryClient, useInfiniteQuery, useQuery } from '@tanstack/preact-query';
 
 import { liveState } from '../app/live';
 import { me } from '../app/session';
 import { ApiProblem, get, getTagged } from './api';
-import type { Alert, Aggregate, Flow, Form, FormState, List, Patient, PatientStatus, QueueItem, Shift, TimelineItem } from './types';
+import type { Alert, Aggregate, AuditEvent, Flow, Form, FormState, List, Patient, PatientStatus, QueueItem, Shift, TimelineItem } from './types';
 
 const worthRetrying = (count: number, error: unknown) =>
     count < 3 && error instanceof ApiProblem && (error.status === 0 || error.status >= 500);
@@ -36,6 +36,7 @@ export const useShifts = () =>
         queryKey: ['shifts'],
         queryFn: () => get<{ shifts: Shift[] }>('/on-call'),
         staleTime: 300_000,
+        enabled: me.value?.role !== 'CORPORATE_ADMIN', // belongs to no clinic's shifts
     });
 
 export function useNames(): (id: string | null) => string {
@@ -84,3 +85,16 @@ export const useForm = (id: string, ready: boolean) =>
 
 export const useAggregate = () =>
     useQuery({ queryKey: ['aggregate'], queryFn: () => get<Aggregate>('/clinics/aggregate'), refetchInterval: 60_000 });
+
+const param = (name: string, value: string) => (value ? `&${name}=${encodeURIComponent(value)}` : '');
+
+// Read when asked for and never by itself: each read is an event of the same trail.
+export const useAudit = (action: string) =>
+    useInfiniteQuery({
+        queryKey: ['audit', action],
+        queryFn: ({ pageParam }) => get<List<AuditEvent>>(`/audit-logs?limit=50${param('action', action)}${param('cursor', pageParam)}`),
+        initialPageParam: '',
+        getNextPageParam: (last) => last.nextCursor,
+        refetchOnWindowFocus: false,
+        refetchOnReconnect: false,
+    });

@@ -45,6 +45,12 @@ export function clock(iso: string): string {
     return format(today ? 'clock' : 'day', at);
 }
 
+// Day and time to the second, for a trail.
+export function exactTime(iso: string): string {
+    const shape = { dateStyle: 'medium', timeStyle: 'medium', timeZone: zone.value } as const;
+    return new Intl.DateTimeFormat(locale(), shape).format(new Date(iso));
+}
+
 // A date without a time ("1972-01-23") belongs to no zone.
 export function plainDate(iso: string): string {
     const at = new Date(`${iso}T12:00:00Z`);

@@ -157,6 +157,20 @@ export interface Flow {
     asOf: string;
 }
 
+export interface AuditEvent {
+    id: number;
+    clinicId: string;
+    actorUserId: string | null; // null: the system
+    actorRole: string | null;
+    action: string;
+    targetTable: string | null;
+    targetId: string | null;
+    ipAddress: string | null;
+    outcome: 'SUCCESS' | 'FAILURE' | 'DENIED' | null;
+    occurredAt: string | null;
+    loggedAt: string;
+}
+
 export const CELLS = [
     'waiting',
     'beingAttended',

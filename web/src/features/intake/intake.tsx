@@ -6,7 +6,7 @@ import { me } from '../../app/session';
 import { useQueue } from '../../lib/query';
 import type { QueueItem } from '../../lib/types';
 import { Icon } from '../../ui/icons';
-import { Empty, Loaded, Title, UrgencyBadge, When } from '../../ui/parts';
+import { Badge, Empty, Loaded, Title, UrgencyBadge, When } from '../../ui/parts';
 import { SentForm } from './sent_form';
 import { add, uploads } from './uploads';
 
@@ -82,7 +82,8 @@ function QueueRow({ item }: { item: QueueItem }) {
                 <When at={item.createdAt} />
                 {lockedByOther && <span class="dim">{t('review.locked')}</span>}
             </div>
-            {item.urgencyLevel && <UrgencyBadge level={item.urgencyLevel} />}
+            {item.status === 'FAILED' && <Badge tone="bad">{t('formStatus.FAILED')}</Badge>}
+            {item.status !== 'FAILED' && item.urgencyLevel && <UrgencyBadge level={item.urgencyLevel} />}
             <a class="button small" href={`/forms/${item.formId}`}>
                 {t('review.open')}
             </a>

@@ -11,7 +11,7 @@ import { useForm } from '../../lib/query';
 import { FIELDS, type FieldKey, type Form, type Parsed } from '../../lib/types';
 import { Badge, Disclaimer, Loaded, Problem, Title, UrgencyBadge } from '../../ui/parts';
 import { PageView } from './page_view';
-import { fieldText, Reasons, ReviewWhy } from './why';
+import { fieldText, Reasons, refusalText, ReviewWhy } from './why';
 
 type Edits = Partial<Record<FieldKey, string>>;
 
@@ -152,7 +152,24 @@ function Editor({ form, etag, parsed }: { form: Form; etag: string; parsed: Pars
     );
 }
 
+// Nothing was read, so nothing is said about an emergency: the form is as urgent as its paper.
+function Unread({ form }: { form: Form }) {
+    return (
+        <>
+            <p class="result-line">
+                <Badge tone="bad">{t('formStatus.FAILED')}</Badge>
+                {form.roomNumber && <span class="room">{t('room', { room: form.roomNumber })}</span>}
+            </p>
+            <div class="note bad">
+                <p>{refusalText(form.error ?? 'other')}</p>
+                {form.parsed && me.value?.role !== 'DOCTOR' && <p>{t('review.typeIn')}</p>}
+            </div>
+        </>
+    );
+}
+
 function Summary({ form }: { form: Form }) {
+    if (form.status === 'FAILED') return <Unread form={form} />;
     return (
         <>
             <p class="result-line">
@@ -186,7 +203,7 @@ export default function Review({ id }: { id: string }) {
             <Loaded query={query}>
                 {form && <Summary form={form} />}
                 {form?.parsed && <Editor form={form} etag={query.data!.etag} parsed={form.parsed} />}
-                {form && !form.parsed && <p class="empty">{t('review.notYet')}</p>}
+                {form && !form.parsed && form.status !== 'FAILED' && <p class="empty">{t('review.notYet')}</p>}
             </Loaded>
         </>
     );

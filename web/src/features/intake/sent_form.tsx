@@ -1,18 +1,14 @@
 // One form of this session: its progress while it is read, then what came out of it.
-import { t, tOr } from '../../app/i18n';
+import { t } from '../../app/i18n';
 import { useForm, useFormState } from '../../lib/query';
 import { clock } from '../../lib/time';
 import type { FormState } from '../../lib/types';
 import { Icon } from '../../ui/icons';
 import { Badge, Disclaimer, Problem, UrgencyBadge } from '../../ui/parts';
-import { Reasons, ReviewWhy } from './why';
+import { Reasons, refusalText, ReviewWhy } from './why';
 import { mayRetry, send, type Sent } from './uploads';
 
 const isRead = (s: FormState) => s.status === 'PROCESSED' || s.status === 'REVIEW' || s.status === 'CONFIRMED';
-
-export function refusalText(code: string): string {
-    return tOr(`refusal.${code}`, 'refusal.other');
-}
 
 function Refused({ sent, code }: { sent: Sent; code: string }) {
     return (
@@ -85,9 +81,20 @@ function Tracked({ sent, formId }: { sent: Sent; formId: string }) {
     return (
         <>
             <Head sent={sent} state={state} />
-            {sent.duplicateOf && <p class="note warn">{t('forms.duplicate')}</p>}
+            {sent.duplicateOf && (
+                <p class="note warn">
+                    {t('forms.duplicate')} <a href={`/forms/${sent.duplicateOf}`}>{t('forms.earlier')}</a>
+                </p>
+            )}
             {query.isError && !state && <Problem error={query.error} />}
-            {state?.status === 'FAILED' && <Refused sent={sent} code={state.error ?? 'other'} />}
+            {state?.status === 'FAILED' && (
+                <>
+                    <Refused sent={sent} code={state.error ?? 'other'} />
+                    <a class="button" href={`/forms/${formId}`}>
+                        {t('forms.typeIn')}
+                    </a>
+                </>
+            )}
             {state && isRead(state) && <Result state={state} />}
             {!query.isError && state?.status !== 'FAILED' && !(state && isRead(state)) && <Running state={state} />}
         </>

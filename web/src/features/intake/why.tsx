@@ -47,3 +47,8 @@ export function ReviewWhy({ why }: { why: string[] }) {
         </div>
     );
 }
+
+// Why a file was refused or could not be read.
+export function refusalText(code: string): string {
+    return tOr(`refusal.${code}`, 'refusal.other');
+}

@@ -15,17 +15,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
+#include "reader/sanitized.h"
 
 #define MEMORY_MAX (1536ULL << 20) /* address space: a 50 megapixel page and the models */
 #define FILES_MAX  24              /* fonts of one page; pipes */

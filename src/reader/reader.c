@@ -18,7 +18,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "formread/refusal.h"
+#include "reader/notes.h"
 #include "reader/protocol.h"
+#include "reader/sanitized.h"
 
 #define START_MS 30000
 #define USES_MAX 200 /* forms per child: whatever a form left behind does not stay for ever */
@@ -28,6 +30,7 @@ struct reader {
     char path[PATH_MAX];
     pid_t pid; /* 0: none */
     int fd;
+    struct notes notes; /* its stderr, in sanitizer builds */
     int uses;
     char walls[64];
     char code[32];
@@ -39,11 +42,14 @@ static void child_end(struct reader *r)
 {
     int status = 0;
     fd_close(&r->fd);
-    if (r->pid <= 0)
+    if (r->pid <= 0) {
+        notes_end(&r->notes, 0);
         return;
+    }
     kill(r->pid, SIGKILL);
     while (waitpid(r->pid, &status, 0) < 0 && errno == EINTR)
         ;
+    notes_end(&r->notes, (int)r->pid);
     r->pid = 0;
     r->uses = 0;
 }
@@ -67,6 +73,7 @@ struct problem *reader_new(const char *path, struct reader **ret)
     struct reader *r = arena_make(own, struct reader);
     r->own = own;
     r->fd = -1;
+    r->notes = NOTES_NONE;
     snprintf(r->path, sizeof(r->path), "%s", path);
     *ret = r;
     return NULL;
@@ -91,11 +98,12 @@ static void environment_fill(struct arena *arena, char **env, size_t max)
     env[n++] = arena_fmt(arena, "LC_ALL=C.UTF-8");
     for (size_t i = 0; i < ARRAY_LEN(passed) && n + 1 < max; i++)
         if (getenv(passed[i]) != NULL)
-            env[n++] = arena_fmt(arena, "%s=%s", passed[i], getenv(passed[i]));
+            env[n++] =
+                arena_fmt(arena, "%s=%s", passed[i], notes_options(arena, getenv(passed[i])));
     env[n] = NULL;
 }
 
-static bool child_spawn(struct reader *r, int child_fd)
+static bool child_spawn(struct reader *r, int child_fd, int child_stderr)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(1U << 16);
     char *env[8], *argv[] = {r->path, NULL};
@@ -109,6 +117,8 @@ static bool child_spawn(struct reader *r, int child_fd)
     posix_spawnattr_init(&attr);
     posix_spawn_file_actions_adddup2(&actions, child_fd, STDIN_FILENO);
     posix_spawn_file_actions_adddup2(&actions, child_fd, STDOUT_FILENO);
+    if (child_stderr >= 0)
+        posix_spawn_file_actions_adddup2(&actions, child_stderr, STDERR_FILENO);
     posix_spawn_file_actions_addclosefrom_np(&actions, 3);
     posix_spawnattr_setsigmask(&attr, &none);
     posix_spawnattr_setsigdefault(&attr, &all);
@@ -125,25 +135,29 @@ static bool child_spawn(struct reader *r, int child_fd)
 
 enum io { IO_DONE, IO_LOST, IO_LATE };
 
-static enum io ready_wait(int fd, short events, int64_t deadline_us)
+/* Takes what the child says on stderr meanwhile, so that it never waits for room there. */
+static enum io ready_wait(struct reader *r, short events, int64_t deadline_us)
 {
     for (;;) {
         int64_t left_ms = (deadline_us - clock_mono_us() + 999) / 1000;
-        struct pollfd p = {.fd = fd, .events = events};
+        struct pollfd p[] = {{.fd = r->fd, .events = events},
+                             {.fd = r->notes.fd, .events = POLLIN}};
         if (left_ms <= 0)
             return IO_LATE;
-        int n = poll(&p, 1, left_ms > 60000 ? 60000 : (int)left_ms);
-        if (n > 0)
+        int n = poll(p, ARRAY_LEN(p), left_ms > 60000 ? 60000 : (int)left_ms);
+        if (n > 0 && p[1].revents)
+            notes_take(&r->notes);
+        if (n > 0 && p[0].revents)
             return IO_DONE; /* also on hang-up: the next read or write says so */
         if (n < 0 && errno != EINTR)
             return IO_LOST;
     }
 }
 
-static enum io bytes_send(int fd, struct str bytes, int64_t deadline_us)
+static enum io bytes_send(struct reader *r, struct str bytes, int64_t deadline_us)
 {
     while (bytes.n > 0) {
-        ssize_t n = send(fd, bytes.p, bytes.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = send(r->fd, bytes.p, bytes.n, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n >= 0) {
             bytes.p += n;
             bytes.n -= (size_t)n;
@@ -151,18 +165,18 @@ static enum io bytes_send(int fd, struct str bytes, int64_t deadline_us)
         }
         if (errno != EAGAIN && errno != EINTR)
             return IO_LOST;
-        enum io io = ready_wait(fd, POLLOUT, deadline_us);
+        enum io io = ready_wait(r, POLLOUT, deadline_us);
         if (io != IO_DONE)
             return io;
     }
     return IO_DONE;
 }
 
-static enum io bytes_get(int fd, void *to, size_t n, int64_t deadline_us)
+static enum io bytes_get(struct reader *r, void *to, size_t n, int64_t deadline_us)
 {
     char *p = to;
     while (n > 0) {
-        ssize_t got = recv(fd, p, n, MSG_DONTWAIT);
+        ssize_t got = recv(r->fd, p, n, MSG_DONTWAIT);
         if (got == 0)
             return IO_LOST;
         if (got > 0) {
@@ -172,7 +186,7 @@ static enum io bytes_get(int fd, void *to, size_t n, int64_t deadline_us)
         }
         if (errno != EAGAIN && errno != EINTR)
             return IO_LOST;
-        enum io io = ready_wait(fd, POLLIN, deadline_us);
+        enum io io = ready_wait(r, POLLIN, deadline_us);
         if (io != IO_DONE)
             return io;
     }
@@ -183,7 +197,7 @@ static enum io frame_get(struct reader *r, struct frame_head *head, struct buf *
                          int64_t deadline_us)
 {
     uint8_t bytes[FRAME_HEAD];
-    enum io io = bytes_get(r->fd, bytes, sizeof(bytes), deadline_us);
+    enum io io = bytes_get(r, bytes, sizeof(bytes), deadline_us);
     if (io != IO_DONE)
         return io;
     if (!frame_head_read(bytes, payload->max, head))
@@ -192,7 +206,7 @@ static enum io frame_get(struct reader *r, struct frame_head *head, struct buf *
     char *room = buf_room(payload, head->n + 1);
     if (room == NULL)
         return IO_LOST;
-    io = bytes_get(r->fd, room, head->n, deadline_us);
+    io = bytes_get(r, room, head->n, deadline_us);
     if (io == IO_DONE)
         payload->len += head->n;
     return io;
@@ -235,10 +249,14 @@ static struct problem *child_need(struct reader *r, struct arena *arena)
         return NULL;
     child_end(r);
     int pair[2];
+    CLEANUP(fd_close) int child_stderr = -1;
+    if (SANITIZED && !notes_open(&r->notes, &child_stderr))
+        return cannot_start(r, arena, strerror(errno));
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
         return cannot_start(r, arena, strerror(errno));
     r->fd = pair[0];
-    bool ok = child_spawn(r, pair[1]);
+    bool ok = child_spawn(r, pair[1], child_stderr);
+    fd_close(&child_stderr);
     fd_close(&pair[1]);
     if (!ok)
         return cannot_start(r, arena, "posix_spawn failed");
@@ -292,7 +310,7 @@ static struct problem *ask(struct reader *r, struct arena *arena, enum frame_typ
     struct str parts[] = {{(const char *)head, sizeof(head)}, before, file};
     r->uses++;
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
-        enum io io = bytes_send(r->fd, parts[i], deadline_us);
+        enum io io = bytes_send(r, parts[i], deadline_us);
         if (io != IO_DONE)
             return failed(r, arena, io);
     }

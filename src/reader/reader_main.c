@@ -15,6 +15,7 @@
 #include "formread/formread.h"
 #include "reader/jail.h"
 #include "reader/protocol.h"
+#include "reader/sanitized.h"
 
 #define SCRATCH_MAX (256U << 20)
 
@@ -156,10 +157,11 @@ static bool page_ignore(void *user, int page, struct str png)
     return true;
 }
 
-/* What a library has to say is no business of the log: it may quote the document. */
+/* What a library has to say is no business of the log: it may quote the document. In sanitizer
+ * builds stderr is a pipe to the parent, which passes reports on and nothing else. */
 static void stderr_close(void)
 {
-#if !defined(__SANITIZE_ADDRESS__)
+#if !SANITIZED
     int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     if (null >= 0)
         dup2(null, STDERR_FILENO);

@@ -72,7 +72,7 @@ test('the tests of lib/pg hold', () => {
 });
 
 test('begin, settings, preparing and the query are one wait; a commit is one more', async (t) => {
-    const delay = 400;
+    const delay = 250; // signing in takes five of these, and 2 s is all a connect may take
     const { port } = await startDelay(t, delay);
     const ask = await startProbe(t, port);
     assert.equal((await ask('write')).status, 200); // connects, prepares BEGIN

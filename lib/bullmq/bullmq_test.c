@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "bullmq/cron.h"
 #include "bullmq/job_opts.h"
+#include "bullmq/tz_rule.h"
 #include "bullmq/url.h"
 #include "bullmq/wire.h"
 
@@ -271,7 +272,11 @@ static void test_cron_finds_the_next_time_in_the_zone(void **state)
         {"0 0 1 jan ?", "UTC", 1767225600},
         {"0 0 * * 7", "UTC", 1765065600},
         {"@hourly", "UTC", 1764594000},
-        {"30 2 29 3 *", "Europe/Madrid", 1806280200}, /* the clock skips it in 2026 */
+        {"30 2 29 3 *", "Europe/Madrid", 1774747800}, /* skipped in 2026: made up for at 03:30 */
+        {"0 0 * * 5#2", "UTC", 1765497600},
+        {"0 0 * * 5L", "UTC", 1766707200},
+        {"* * * *", "UTC", 1764590460}, /* fields are counted from the right */
+        {"0 12 * * *", "utc+5:30", 1764657000},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         int64_t next = 0;
@@ -286,7 +291,9 @@ static void test_bad_cron_patterns_and_zones_are_refused(void **state)
     (void)state;
     static const char *const bad[][2] = {
         {"", "UTC"},
-        {"* * * *", "UTC"},
+        {"   ", "UTC"},
+        {"1,1 * * * *", "UTC"},
+        {"@midnight", "UTC"},
         {"* * * * * * *", "UTC"},
         {"60 * * * *", "UTC"},
         {"* 24 * * *", "UTC"},
@@ -307,6 +314,62 @@ static void test_bad_cron_patterns_and_zones_are_refused(void **state)
         if (!cron_next(bad[i][0], bad[i][1], monday_noon * 1000, &next))
             fail_msg("accepted %s %s", bad[i][0], bad[i][1]);
     }
+}
+
+static void test_a_zones_last_rule_gives_summer_time_in_any_year(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rule;
+        int64_t at;
+        int32_t offset_s;
+    } cases[] = {
+        {"CET-1CEST,M3.5.0,M10.5.0/3", 2879110799, 3600}, /* the second before the change */
+        {"CET-1CEST,M3.5.0,M10.5.0/3", 2879110800, 7200},
+        {"<-03>3", 4000000000, -10800},
+        {"<+0530>-5:30", 4000000000, 19800},
+        {"EST5EDT,M3.2.0,M11.1.0", 4087670400, -14400}, /* 2099-07-14 */
+        {"IST-1GMT0,M10.5.0,M3.5.0/1", 4102444800, 0},  /* January in Dublin: "negative summer" */
+        {"AEST-10AEDT,M10.1.0,M4.1.0/3", 4102444800, 39600}, /* January in Sydney */
+        {"XXX3YYY,J60/0,J300/0", 4102444800, -10800},
+        {"XXX3YYY2,59/-1,299/167", 4108000000, -7200},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct tz_rule rule;
+        assert_true(tz_rule_parse(str_of(cases[i].rule), &rule));
+        if (tz_rule_offset(&rule, cases[i].at) != cases[i].offset_s)
+            fail_msg("%s: %d", cases[i].rule, tz_rule_offset(&rule, cases[i].at));
+    }
+    static const char *const bad[] = {"",
+                                      "C",
+                                      "CET",
+                                      "CET-25",
+                                      "CET-1CEST",
+                                      "CET-1CEST,M3.5.0",
+                                      "CET-1CEST,M13.5.0,M10.5.0",
+                                      "CET-1CEST,M3.6.0,M10.5.0",
+                                      "CET-1CEST,M3.5.7,M10.5.0",
+                                      "CET-1CEST,J0,J5",
+                                      "<-03",
+                                      "CET-1CEST,M3.5.0,M10.5.0/3x",
+                                      "CET-1CEST,M3.5.0/168,M10.5.0"};
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        struct tz_rule rule;
+        if (tz_rule_parse(str_of(bad[i]), &rule))
+            fail_msg("accepted %s", bad[i]);
+    }
+}
+
+static void test_a_broken_zone_file_is_refused(void **state)
+{
+    (void)state;
+    uint8_t file[160] = "TZif2";
+    struct tz *tz = NULL;
+    assert_non_null(tz_parse(file, 4, &tz));
+    assert_non_null(tz_parse(file, sizeof(file), &tz)); /* no second block, no types */
+    memset(file + 20, 0xff, 24);                        /* counts beyond the file */
+    assert_non_null(tz_parse(file, sizeof(file), &tz));
+    assert_null(tz);
 }
 
 /* ---- URLs ---- */
@@ -441,6 +504,8 @@ int main(void)
         cmocka_unit_test(test_stored_options_are_read_with_nonsense_ignored),
         cmocka_unit_test(test_cron_finds_the_next_time_in_the_zone),
         cmocka_unit_test(test_bad_cron_patterns_and_zones_are_refused),
+        cmocka_unit_test(test_a_zones_last_rule_gives_summer_time_in_any_year),
+        cmocka_unit_test(test_a_broken_zone_file_is_refused),
         cmocka_unit_test(test_urls_give_host_port_password_and_database),
         cmocka_unit_test(test_bad_urls_are_refused_without_repeating_them),
         cmocka_unit_test(test_bad_jobs_are_refused_by_field),

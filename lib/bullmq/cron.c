@@ -1,147 +1,33 @@
-/* Cron patterns: parsed into bit sets, then time is walked forward, skipping whole hours and
- * minutes that cannot fit. See cron.h for the rule. */
+/* The next time of a cron pattern: cron-parser's search (CronExpression.js and CronDate.js, on
+ * luxon's clock arithmetic), step by step, because what it does when clocks change is its own.
+ *
+ * The rule not to break: w->offset belongs to w->at; every move goes through to_local() or
+ * to_time(). See cron.h for the promise. */
 #include "bullmq/cron.h"
-
-#include <ctype.h>
-#include <string.h>
-#include <strings.h>
 
 #include "base/cleanup.h"
 
-enum field { SECOND, MINUTE, HOUR, DAY, MONTH, WEEKDAY, FIELDS };
+enum { STEPS_MOST = 10000, DAY_S = 86400, HOUR_S = 3600, MINUTE_S = 60 };
 
-struct cron {
-    uint64_t set[FIELDS]; /* bit n: value n fits */
-    bool any_day, any_weekday;
-    bool last_day; /* 'L': the month's last day */
+enum unit { SECOND, MINUTE, HOUR, DAY, MONTH };
+
+struct walk {
+    const struct cron *cron;
+    const struct tz *tz;
+    unsigned hours; /* how many hours of the day fit */
+
+    int64_t at; /* Unix time in seconds */
+    int32_t offset;
+    int64_t days; /* local, since 1970-01-01 */
+    int64_t year;
+    unsigned month, day, weekday;
+    unsigned hour, minute, second;
+
+    int skipped, landing; /* the first hour spring skipped, the one after the gap; or -1 */
+    int repeated;         /* the hour autumn repeats; or -1 */
 };
-
-static const struct {
-    unsigned low, high;
-    const char *names; /* three letters each, from `low` on */
-} limits[FIELDS] = {
-    [SECOND] = {0, 59, ""},
-    [MINUTE] = {0, 59, ""},
-    [HOUR] = {0, 23, ""},
-    [DAY] = {1, 31, ""},
-    [MONTH] = {1, 12, "janfebmaraprmayjunjulaugsepoctnovdec"},
-    [WEEKDAY] = {0, 7, "sunmontuewedthufrisat"},
-};
-
-static bool parse_value(enum field field, struct str text, unsigned *ret)
-{
-    uint64_t v = 0;
-    if (str_u64(text, 99, &v)) {
-        *ret = (unsigned)v;
-        return v >= limits[field].low && v <= limits[field].high;
-    }
-    const char *names = limits[field].names;
-    for (unsigned i = 0; text.n == 3 && names[3 * i]; i++) {
-        if (strncasecmp(names + 3 * i, text.p, 3) == 0) {
-            *ret = limits[field].low + i;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* One item of a list: "*", "?", "5", "1-5", each perhaps with "/step"; "5/15" runs to the end. */
-static bool parse_item(enum field field, struct str item, struct cron *ret)
-{
-    struct str step_text = item;
-    struct str range = str_cut(&step_text, '/');
-    bool stepped = range.n < item.n;
-    uint64_t step = 1;
-    if (stepped && (!str_u64(step_text, 99, &step) || step == 0))
-        return false;
-    unsigned low = limits[field].low, high = limits[field].high;
-    if (field == WEEKDAY)
-        high = 6;
-    if (!str_eq(range, STR("*")) && !str_eq(range, STR("?"))) {
-        struct str end = range;
-        struct str start = str_cut(&end, '-');
-        if (!parse_value(field, start, &low))
-            return false;
-        if (start.n < range.n) {
-            if (!parse_value(field, end, &high) || high < low)
-                return false;
-        } else if (!stepped) {
-            high = low;
-        }
-    }
-    for (unsigned v = low; v <= high; v += (unsigned)step)
-        ret->set[field] |= UINT64_C(1) << v;
-    return true;
-}
-
-static bool parse_field(enum field field, struct str text, struct cron *ret)
-{
-    if (text.n == 0)
-        return false;
-    if (field == DAY && (str_eq(text, STR("L")) || str_eq(text, STR("l")))) {
-        ret->last_day = true;
-        return true;
-    }
-    bool any = str_eq(text, STR("*")) || str_eq(text, STR("?"));
-    ret->any_day |= field == DAY && any;
-    ret->any_weekday |= field == WEEKDAY && any;
-    struct str rest = text;
-    do {
-        struct str item = str_cut(&rest, ',');
-        if (!parse_item(field, item, ret))
-            return false;
-    } while (rest.n > 0);
-    if (text.p[text.n - 1] == ',')
-        return false;
-    if (field == WEEKDAY && (ret->set[WEEKDAY] & BIT(7)))
-        ret->set[WEEKDAY] |= 1; /* 7 is Sunday too */
-    return true;
-}
-
-static const char *macro(const char *pattern)
-{
-    static const char *const macros[][2] = {
-        {"@yearly", "0 0 0 1 1 *"},     {"@annually", "0 0 0 1 1 *"},
-        {"@monthly", "0 0 0 1 * *"},    {"@weekly", "0 0 0 * * 0"},
-        {"@daily", "0 0 0 * * *"},      {"@midnight", "0 0 0 * * *"},
-        {"@hourly", "0 0 * * * *"},     {"@minutely", "0 * * * * *"},
-        {"@secondly", "* * * * * *"},   {"@weekdays", "0 0 0 * * 1-5"},
-        {"@weekends", "0 0 0 * * 0,6"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(macros); i++)
-        if (strcasecmp(pattern, macros[i][0]) == 0)
-            return macros[i][1];
-    return pattern;
-}
-
-static struct problem *cron_parse(const char *pattern, struct cron *ret)
-{
-    struct str words[FIELDS];
-    struct str rest = str_trim(str_of(macro(pattern)));
-    size_t n = 0;
-    for (; rest.n > 0 && n < FIELDS; n++) {
-        words[n] = str_cut(&rest, ' ');
-        rest = str_trim(rest);
-    }
-    *ret = (struct cron){0};
-    if (rest.n > 0 || n < 5)
-        return problem_field(NULL, "/pattern", "a cron pattern has five or six fields");
-    unsigned skip = (unsigned)(FIELDS - n);
-    if (skip == 1)
-        ret->set[SECOND] = 1;
-    for (unsigned field = skip; field < FIELDS; field++)
-        if (!parse_field((enum field)field, words[field - skip], ret))
-            return problem_field(NULL, "/pattern", "field %u of the cron pattern is not right",
-                                 field - skip + 1);
-    return NULL;
-}
 
 /* ---- the calendar ---- */
-
-struct local {
-    int64_t days; /* since 1970-01-01 */
-    unsigned month, day, weekday, second_of_day;
-};
 
 static unsigned month_length(int64_t year, unsigned month)
 {
@@ -150,54 +36,238 @@ static unsigned month_length(int64_t year, unsigned month)
     return lengths[month - 1] + (month == 2 && leap);
 }
 
-/* Days to date: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms". */
-static int64_t civil(struct local *l)
+/* Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms"; also below. */
+static int64_t days_of(int64_t year, unsigned month, unsigned day)
 {
-    int64_t z = l->days + 719468;
+    int64_t y = year - (month <= 2);
+    int64_t era = (y >= 0 ? y : y - 399) / 400;
+    unsigned yoe = (unsigned)(y - era * 400);
+    unsigned doy = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
+    unsigned doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+    return era * 146097 + (int64_t)doe - 719468;
+}
+
+static void set_date(struct walk *w)
+{
+    int64_t z = w->days + 719468;
     int64_t era = (z >= 0 ? z : z - 146096) / 146097;
     unsigned doe = (unsigned)(z - era * 146097);
     unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
     unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
     unsigned mp = (5 * doy + 2) / 153;
-    l->day = doy - (153 * mp + 2) / 5 + 1;
-    l->month = mp < 10 ? mp + 3 : mp - 9;
-    return (int64_t)yoe + era * 400 + (l->month <= 2);
+    w->day = doy - (153 * mp + 2) / 5 + 1;
+    w->month = mp < 10 ? mp + 3 : mp - 9;
+    w->year = (int64_t)yoe + era * 400 + (w->month <= 2);
+    w->weekday = (unsigned)(((w->days + 4) % 7 + 7) % 7);
 }
 
-static int64_t local_of(const struct tz *tz, int64_t at, struct local *ret)
+/* Moves to a Unix time. */
+static void to_time(struct walk *w, int64_t at)
 {
-    int64_t shifted = at + tz_offset(tz, at);
-    ret->days = shifted >= 0 ? shifted / 86400 : (shifted - 86399) / 86400;
-    ret->second_of_day = (unsigned)(shifted - ret->days * 86400);
-    ret->weekday = (unsigned)(((ret->days + 4) % 7 + 7) % 7);
-    return civil(ret);
+    w->at = at;
+    w->offset = tz_offset(w->tz, at);
+    int64_t local = at + w->offset;
+    int64_t days = local >= 0 ? local / DAY_S : (local - (DAY_S - 1)) / DAY_S;
+    unsigned rest = (unsigned)(local - days * DAY_S);
+    w->hour = rest / HOUR_S;
+    w->minute = rest / MINUTE_S % 60;
+    w->second = rest % 60;
+    w->days = days;
+    set_date(w);
 }
 
-static bool has(const struct cron *cron, enum field field, unsigned v)
+/* Moves to a local time, seen from the present offset: luxon's fixOffset. In a gap that is the time
+ * as far after it. */
+static void to_local(struct walk *w, int64_t days, int64_t second_of_day)
 {
-    return cron->set[field] >> v & 1;
+    int64_t local = days * DAY_S + second_of_day;
+    int64_t guess = local - w->offset;
+    int32_t second = tz_offset(w->tz, guess);
+    if (second != w->offset) {
+        guess -= second - w->offset;
+        int32_t third = tz_offset(w->tz, guess);
+        if (second != third)
+            guess = local - (second < third ? second : third);
+    }
+    to_time(w, guess);
 }
 
-static bool day_fits(const struct cron *cron, const struct local *l, int64_t year)
+static int64_t second_of_day(const struct walk *w)
 {
-    if (!has(cron, MONTH, l->month))
-        return false;
-    bool last = cron->last_day && l->day == month_length(year, l->month);
-    bool day = has(cron, DAY, l->day) || last, weekday = has(cron, WEEKDAY, l->weekday);
+    return (int64_t)w->hour * HOUR_S + w->minute * MINUTE_S + w->second;
+}
+
+static void to_clock(struct walk *w, unsigned hour, unsigned minute, unsigned second)
+{
+    to_local(w, w->days, (int64_t)hour * HOUR_S + minute * MINUTE_S + second);
+}
+
+static void add_month(struct walk *w)
+{
+    int64_t year = w->year + (w->month == 12);
+    unsigned month = w->month == 12 ? 1 : w->month + 1;
+    unsigned length = month_length(year, month);
+    to_local(w, days_of(year, month, w->day < length ? w->day : length), second_of_day(w));
+    to_local(w, days_of(w->year, w->month, 1), 0);
+}
+
+static void add_day(struct walk *w)
+{
+    to_local(w, w->days + 1, second_of_day(w));
+    to_local(w, w->days, 0);
+}
+
+/* One unit on, to its start; notes an hour that was skipped or is met again. */
+static void advance(struct walk *w, enum unit unit)
+{
+    unsigned hour = w->hour;
+    int32_t offset = w->offset;
+    if (unit == MONTH) {
+        add_month(w);
+        return;
+    }
+    if (unit == DAY) {
+        add_day(w);
+        return;
+    }
+    to_time(w, w->at + (unit == HOUR ? HOUR_S : unit == MINUTE ? MINUTE_S : 1));
+    if (unit == HOUR)
+        to_clock(w, w->hour, 0, 0);
+    else if (unit == MINUTE)
+        to_clock(w, w->hour, w->minute, 0);
+    unsigned hours_on = (w->hour + 24 - hour) % 24;
+    if (w->offset > offset && hours_on >= 2) {
+        if (w->hours != 24) {
+            w->skipped = (int)((hour + 1) % 24);
+            w->landing = (int)w->hour;
+        }
+    } else if (hours_on == 0 && w->minute == 0 && w->second == 0 && w->hours != 24) {
+        w->repeated = (int)w->hour;
+    }
+}
+
+/* ---- what fits ---- */
+
+static bool has(const struct walk *w, enum cron_field field, unsigned v)
+{
+    return w->cron->set[field] >> v & 1;
+}
+
+static unsigned lowest(const struct walk *w, enum cron_field field)
+{
+    return (unsigned)__builtin_ctzll(w->cron->set[field]);
+}
+
+/* The lowest value above v; false when there is none. */
+static bool next_value(const struct walk *w, enum cron_field field, unsigned v, unsigned *ret)
+{
+    uint64_t above = w->cron->set[field] & ~((UINT64_C(2) << v) - 1);
+    *ret = above ? (unsigned)__builtin_ctzll(above) : 0;
+    return above != 0;
+}
+
+static bool day_fits(const struct walk *w)
+{
+    const struct cron *cron = w->cron;
+    unsigned length = month_length(w->year, w->month);
+    bool day = has(w, CRON_DAY, w->day) || (cron->last_day && w->day == length);
+    bool nth = cron->nth_weekday == 0 || (w->day + 6) / 7 == cron->nth_weekday;
+    bool last = w->day > length - 7 && (cron->last_weekdays >> w->weekday & 1);
+    bool weekday = (has(w, CRON_WEEKDAY, w->weekday) && nth) || last;
     if (!cron->any_day && !cron->any_weekday)
         return day || weekday;
-    return day && weekday;
+    return cron->any_weekday ? day : weekday;
 }
 
-/* Seconds to skip from here to the next moment that might fit; 0: this one fits. */
-static unsigned seconds_off(const struct cron *cron, const struct local *l, int64_t year)
+static bool clock_changes_today(const struct walk *w)
 {
-    unsigned s = l->second_of_day;
-    if (!day_fits(cron, l, year) || !has(cron, HOUR, s / 3600))
-        return 3600 - s % 3600;
-    if (!has(cron, MINUTE, s / 60 % 60))
-        return 60 - s % 60;
-    return has(cron, SECOND, s % 60) ? 0 : 1;
+    struct walk start = *w;
+    to_local(&start, start.days, 0);
+    struct walk next = start;
+    add_day(&next);
+    return start.offset != tz_offset(w->tz, next.at - 1);
+}
+
+/* True in the hour after a gap when an hour of the gap was wanted. */
+static bool makes_up_for_skipped(const struct walk *w)
+{
+    if (w->skipped < 0 || w->landing != (int)w->hour)
+        return false;
+    for (unsigned hour = (unsigned)w->skipped; hour != w->hour; hour = (hour + 1) % 24)
+        if (has(w, CRON_HOUR, hour))
+            return true;
+    return false;
+}
+
+/* True when the hour fits; else moves on. */
+static bool match_hour(struct walk *w)
+{
+    if (makes_up_for_skipped(w))
+        return true;
+    if (w->repeated == (int)w->hour) {
+        w->repeated = -1;
+        advance(w, HOUR);
+        return false;
+    }
+    if (has(w, CRON_HOUR, w->hour))
+        return true;
+    w->skipped = w->landing = -1;
+    unsigned next = 0;
+    if (!next_value(w, CRON_HOUR, w->hour, &next)) {
+        advance(w, DAY);
+        return false;
+    }
+    if (clock_changes_today(w)) {
+        for (unsigned steps = next - w->hour; steps > 0; steps--) {
+            advance(w, HOUR);
+            if (w->hour >= next)
+                break;
+        }
+    } else {
+        to_clock(w, next, w->minute, w->second);
+    }
+    to_clock(w, w->hour, lowest(w, CRON_MINUTE), w->second);
+    to_clock(w, w->hour, w->minute, lowest(w, CRON_SECOND));
+    return false;
+}
+
+static void next_minute(struct walk *w)
+{
+    unsigned minute = 0;
+    if (!next_value(w, CRON_MINUTE, w->minute, &minute)) {
+        advance(w, HOUR);
+        minute = lowest(w, CRON_MINUTE);
+    }
+    to_clock(w, w->hour, minute, w->second);
+    to_clock(w, w->hour, w->minute, lowest(w, CRON_SECOND));
+}
+
+static void next_second(struct walk *w)
+{
+    unsigned second = 0;
+    if (!next_value(w, CRON_SECOND, w->second, &second)) {
+        advance(w, MINUTE);
+        second = lowest(w, CRON_SECOND);
+    }
+    to_clock(w, w->hour, w->minute, second);
+}
+
+/* One step of the search; true when this time fits. */
+static bool step(struct walk *w)
+{
+    if (!has(w, CRON_MONTH, w->month))
+        advance(w, MONTH);
+    else if (!day_fits(w))
+        advance(w, DAY);
+    else if (!match_hour(w))
+        return false;
+    else if (!has(w, CRON_MINUTE, w->minute))
+        next_minute(w);
+    else if (!has(w, CRON_SECOND, w->second))
+        next_second(w);
+    else
+        return true;
+    return false;
 }
 
 struct problem *cron_next(const char *pattern, const char *tz_name, int64_t after_ms,
@@ -207,17 +277,21 @@ struct problem *cron_next(const char *pattern, const char *tz_name, int64_t afte
     TRY(cron_parse(pattern, &cron));
     CLEANUP(tz_close) struct tz *tz = NULL;
     TRY(tz_open(tz_name, &tz));
-    int64_t at = after_ms / 1000 + 1;
-    int64_t end = at + INT64_C(8) * 366 * 86400;
-    while (at < end) {
-        struct local l;
-        int64_t year = local_of(tz, at, &l);
-        unsigned off = seconds_off(&cron, &l, year);
-        if (off == 0) {
-            *ret_ms = at * 1000;
+    struct walk w = {.cron = &cron, .tz = tz, .skipped = -1, .landing = -1, .repeated = -1};
+    w.hours = (unsigned)__builtin_popcountll(cron.set[CRON_HOUR]);
+    if (after_ms < 0)
+        after_ms = 0;
+    to_time(&w, after_ms / 1000);
+    if (after_ms % 1000 > 0)
+        advance(&w, SECOND);
+    for (int steps = 1; steps < STEPS_MOST; steps++) {
+        if (!step(&w))
+            continue;
+        if (w.at * 1000 > after_ms) {
+            *ret_ms = w.at * 1000;
             return NULL;
         }
-        at += off;
+        advance(&w, SECOND);
     }
     return problem_new(NULL, PROBLEM_NOT_FOUND, "no time fits the cron pattern");
 }

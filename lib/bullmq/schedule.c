@@ -10,15 +10,17 @@
 #include "bullmq/cron.h"
 #include "bullmq/worker.h"
 
-/* Limits of a series that Node peers check on the client's side. */
-static bool series_is_over(const json_t *repeat)
+/* Limits of a series that Node peers check on the client's side. `next_ms` is 0 for an interval:
+ * then the end is compared with the present, as there. */
+static bool series_is_over(const json_t *repeat, int64_t next_ms)
 {
     double count = json_number_value(json_object_get(repeat, "count"));
     const json_t *limit = json_object_get(repeat, "limit");
     const json_t *end = json_object_get(repeat, "endDate");
     if (json_is_number(limit) && count + 1 > json_number_value(limit))
         return true;
-    return json_is_number(end) && (double)now_ms() > json_number_value(end);
+    int64_t at = next_ms > 0 ? next_ms : now_ms();
+    return json_is_number(end) && (double)at > json_number_value(end);
 }
 
 /* The options of the next job: this one's, with a new time and count. The script sets its id and
@@ -82,7 +84,7 @@ void work_schedule_next(struct work *work)
     struct bullmq_worker *w = work->worker;
     const char *id = work_field(work, "rjk")->str;
     const json_t *repeat = json_object_get(work->opts, "repeat");
-    if (!json_is_object(repeat) || series_is_over(repeat))
+    if (!json_is_object(repeat))
         return;
     int64_t next_ms = 0;
     struct problem *wrong = next_time(work, repeat, &next_ms);
@@ -90,6 +92,8 @@ void work_schedule_next(struct work *work)
         log_error("queue %s: scheduler %s ends: %s", w->opts.queue, id, wrong->detail);
         return;
     }
+    if (series_is_over(repeat, next_ms))
+        return;
     json_t *opts = next_options(work, id, next_ms);
     CLEANUP(pack_done) struct pack options;
     pack_init(&options);

@@ -6,9 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/cleanup.h"
 #include "bullmq/cron.h"
+#include "bullmq/tz_rule.h"
 
 enum { TZIF_MOST = 64 * 1024, HEADER = 44 };
 
@@ -18,7 +20,10 @@ struct tz {
     const uint8_t *kinds; /* count of 1 byte */
     const uint8_t *types; /* type_count of 6 bytes: offset, dst, abbreviation */
     uint32_t count, type_count;
-    bool utc;
+    bool fixed; /* `fixed_s` at all times */
+    int32_t fixed_s;
+    bool has_rule; /* for times after the last transition */
+    struct tz_rule rule;
 };
 
 static uint32_t be32(const uint8_t *p)
@@ -47,6 +52,16 @@ static uint64_t block_size(const uint8_t *header, unsigned time_size)
     return times * time_size + times + types * 6 + chars + leap * (time_size + 4) + isstd + isut;
 }
 
+/* The rule between the newlines after the second block. */
+static void read_rule(struct tz *tz, struct str rest)
+{
+    if (rest.n < 2 || rest.p[0] != '\n')
+        return;
+    rest.p++;
+    rest.n--;
+    tz->has_rule = tz_rule_parse(str_cut(&rest, '\n'), &tz->rule);
+}
+
 /* The second, 64-bit block of a version 2+ file. */
 static bool tzif_read(struct tz *tz, const uint8_t *file, size_t size)
 {
@@ -56,7 +71,8 @@ static bool tzif_read(struct tz *tz, const uint8_t *file, size_t size)
     if (first > size || size - first < HEADER || memcmp(file + first, "TZif", 4) != 0)
         return false;
     const uint8_t *header = file + first;
-    if (block_size(header, 8) > size - first - HEADER)
+    size_t left = size - first - HEADER, block = block_size(header, 8);
+    if (block > left)
         return false;
     tz->count = be32(header + 32);
     tz->type_count = be32(header + 36);
@@ -66,7 +82,55 @@ static bool tzif_read(struct tz *tz, const uint8_t *file, size_t size)
     for (uint32_t i = 0; i < tz->count; i++)
         if (tz->kinds[i] >= tz->type_count)
             return false;
+    read_rule(tz, (struct str){(const char *)header + HEADER + block, left - block});
     return tz->type_count > 0;
+}
+
+static struct tz *tz_new(void)
+{
+    struct arena *arena = arena_new(4 * TZIF_MOST);
+    struct tz *tz = arena_make(arena, struct tz);
+    tz->arena = arena;
+    return tz;
+}
+
+struct problem *tz_parse(const uint8_t *bytes, size_t n, struct tz **ret)
+{
+    CLEANUP(tz_close) struct tz *tz = tz_new();
+    uint8_t *copy = arena_alloc(tz->arena, TZIF_MOST);
+    if (n <= TZIF_MOST)
+        memcpy(copy, bytes, n);
+    if (n > TZIF_MOST || !tzif_read(tz, copy, n))
+        return problem_field(NULL, "/tz", "this time zone's file is not readable");
+    *ret = TAKE(tz);
+    return NULL;
+}
+
+/* "utc", "gmt", "utc-3", "utc+05:30", as luxon takes them. */
+static bool fixed_offset(const char *name, int32_t *ret)
+{
+    char sign = '+';
+    unsigned hours = 0, minutes = 0;
+    int end = 0;
+    *ret = 0;
+    if (strcasecmp(name, "utc") == 0 || strcasecmp(name, "gmt") == 0)
+        return true;
+    if (strncasecmp(name, "utc", 3) != 0 || !strchr("+-", name[3]))
+        return false;
+    int got = sscanf(name + 3, "%c%2u%n:%2u%n", &sign, &hours, &end, &minutes, &end);
+    if (got < 2 || name[3 + end] != '\0')
+        return false;
+    int32_t seconds = (int32_t)(hours * 3600 + minutes * 60);
+    *ret = sign == '-' ? -seconds : seconds;
+    return true;
+}
+
+static struct problem *tz_fixed(int32_t offset_s, struct tz **ret)
+{
+    *ret = tz_new();
+    (*ret)->fixed = true;
+    (*ret)->fixed_s = offset_s;
+    return NULL;
 }
 
 static void file_close(FILE **file)
@@ -78,28 +142,24 @@ static void file_close(FILE **file)
 struct problem *tz_open(const char *name, struct tz **ret)
 {
     char path[128] = "/etc/localtime";
-    if (!name)
+    int32_t offset_s = 0;
+    if (!name || strcasecmp(name, "local") == 0 || strcasecmp(name, "system") == 0)
         name = getenv("TZ");
-    if (name && name[0] && !name_is_safe(name))
+    bool named = name && name[0];
+    if (named && fixed_offset(name, &offset_s))
+        return tz_fixed(offset_s, ret);
+    if (named && !name_is_safe(name))
         return problem_field(NULL, "/tz", "this is no time zone's name");
-    if (name && name[0])
+    if (named)
         snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", name);
     CLEANUP(file_close) FILE *file = fopen(path, "re");
-    bool utc = !file && (!name || !name[0] || strcmp(name, "UTC") == 0);
-    if (!file && !utc)
+    if (!file && !named)
+        return tz_fixed(0, ret); /* a machine without a zone runs in UTC */
+    uint8_t bytes[TZIF_MOST + 1];
+    size_t size = file ? fread(bytes, 1, sizeof(bytes), file) : 0;
+    if (!file || size == 0)
         return problem_field(NULL, "/tz", "this time zone is not known here");
-    struct arena *arena = arena_new(4 * TZIF_MOST);
-    CLEANUP(tz_close) struct tz *tz = arena_make(arena, struct tz);
-    tz->arena = arena;
-    tz->utc = utc;
-    if (!utc) {
-        uint8_t *bytes = arena_alloc(arena, TZIF_MOST);
-        size_t size = fread(bytes, 1, TZIF_MOST, file);
-        if (!tzif_read(tz, bytes, size))
-            return problem_field(NULL, "/tz", "this time zone's file is not readable");
-    }
-    *ret = TAKE(tz);
-    return NULL;
+    return tz_parse(bytes, size, ret);
 }
 
 void tz_close(struct tz **tz)
@@ -113,8 +173,8 @@ void tz_close(struct tz **tz)
 
 int32_t tz_offset(const struct tz *tz, int64_t at)
 {
-    if (tz->utc)
-        return 0;
+    if (tz->fixed)
+        return tz->fixed_s;
     uint32_t low = 0, high = tz->count; /* transitions at or before `at` */
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
@@ -123,6 +183,8 @@ int32_t tz_offset(const struct tz *tz, int64_t at)
         else
             high = middle;
     }
+    if (low == tz->count && tz->has_rule)
+        return tz_rule_offset(&tz->rule, at);
     uint32_t type = low > 0 ? tz->kinds[low - 1] : 0;
     return (int32_t)be32(tz->types + (size_t)type * 6);
 }

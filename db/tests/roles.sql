@@ -178,6 +178,7 @@ SELECT t.fails('42501', 'SELECT parsed_json FROM intake_forms');
 SELECT t.fails('42501', 'SELECT patient_id FROM alerts');
 SELECT t.fails('42501', 'SELECT reason FROM alerts');
 SELECT t.fails('42501', 'SELECT name FROM clinics');
+SELECT t.rows(2, 'SELECT id, clinic_id, auth_id, role, is_active FROM users');
 SELECT t.fails('42501', 'SELECT full_name FROM users');
 SELECT t.fails('42501', 'SELECT phone_e164 FROM users');
 SELECT t.fails('42501', 'SELECT token FROM square_connections');

@@ -179,3 +179,17 @@ SET CONSTRAINTS ALL IMMEDIATE;
 SELECT t.rows(1, 'SELECT FROM outbox WHERE name = ''one'' AND clinic_seq = 2');
 SELECT t.rows(1, 'SELECT FROM outbox WHERE name = ''two'' AND clinic_seq = 3');
 SELECT t.fails('23514', 'INSERT INTO outbox (clinic_id, kind, name) VALUES (t.a(), ''job'', ''ocr-processing'')');
+
+-- test: an event names for each of its rooms the event before it there, whatever came between
+-- as: nexacore_app
+SELECT t.act(t.a());
+INSERT INTO outbox (clinic_id, kind, name, key, rooms) VALUES
+    (t.a(), 'event', 'e2', NULL, ARRAY['admins', 'doctors']),
+    (t.a(), 'job', 'ocr-processing', 'k', '{}'),
+    (t.a(), 'event', 'e4', NULL, ARRAY['doctors']),
+    (t.a(), 'event', 'e5', NULL, '{}'),
+    (t.a(), 'event', 'e6', NULL, ARRAY['admins', 'doctors', 'admins', NULL]);
+SET CONSTRAINTS ALL IMMEDIATE;
+SELECT t.rows(1, format('SELECT FROM outbox WHERE name = %L AND prev IS NOT DISTINCT FROM %L::jsonb', name, prev))
+    FROM (VALUES ('e2', '{"admins": 0, "doctors": 0}'), ('ocr-processing', NULL), ('e4', '{"doctors": 2}'),
+                 ('e5', NULL), ('e6', '{"admins": 2, "doctors": 4}')) AS wanted (name, prev);

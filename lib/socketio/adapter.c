@@ -166,6 +166,7 @@ static void id_keep(struct sio_adapter *adapter, struct str id)
         return;
     memcpy(adapter->last, id.p, id.n);
     adapter->last[id.n] = '\0';
+    adapter->is_lost = false;
 }
 
 static void entries_in(struct sio_adapter *adapter, const redisReply *entries)
@@ -207,9 +208,29 @@ void sio_adapter_resume(struct sio_server *server)
         read_next(adapter);
 }
 
+/* The answer whether the last entry read is still there. While it is, nothing after it was trimmed
+ * before the read that was sent along came to stand in line. */
+static void last_in(redisAsyncContext *ctx, void *answer, void *data)
+{
+    struct sio_adapter *adapter = data;
+    const redisReply *reply = answer;
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || adapter->reader.ctx != ctx)
+        return;
+    if (reply->elements > 0 || adapter->is_lost)
+        return;
+    adapter->is_lost = true;
+    adapter->stats.missed++;
+    log_warn("socket.io: the stream no longer has %s, entries after it may be lost", adapter->last);
+    if (adapter->missed)
+        adapter->missed(adapter->user);
+}
+
 static void read_next(struct sio_adapter *adapter)
 {
     adapter->waiting = false;
+    if (strcmp(adapter->last, "0-0") != 0)
+        redisAsyncCommand(adapter->reader.ctx, last_in, adapter, "XRANGE %s %s %s", adapter->stream,
+                          adapter->last, adapter->last);
     redisAsyncCommand(adapter->reader.ctx, read_done, adapter,
                       "XREAD COUNT %d BLOCK %d STREAMS %s %s", COUNT, BLOCK_MS, adapter->stream,
                       adapter->last);
@@ -308,6 +329,10 @@ struct problem *sio_adapter_redis(struct sio_server *server, const char *url,
     adapter->arena = arena_new(ENTRY_ARENA_MAX);
     adapter->stream = options && options->stream ? options->stream : SIO_STREAM_KEY;
     adapter->max_length = options && options->max_length ? options->max_length : SIO_STREAM_MAXLEN;
+    if (options) {
+        adapter->missed = options->missed;
+        adapter->user = options->user;
+    }
     uint8_t raw[8];
     random_bytes(raw, sizeof(raw));
     CLEANUP(buf_free) struct buf uid = BUF_MAX(32);

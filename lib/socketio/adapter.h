@@ -18,7 +18,10 @@ struct sio_adapter {
     struct sio_adapter_stats stats;
     const char *stream;
     unsigned max_length;
+    void (*missed)(void *user);
+    void *user; /* of `missed` */
     char uid[17];
+    bool is_lost;  /* `last` is not in the stream, and that was told */
     bool waiting;  /* the entry after `last` is to be asked for again by sio_adapter_resume */
     char last[48]; /* id of the last entry handled; "" until known */
 };

@@ -288,6 +288,11 @@ size_t sio_broadcast_binary(struct sio_namespace *nsp, const struct sio_target *
 struct sio_adapter_options {
     const char *stream;  /* NULL: SIO_STREAM_KEY */
     unsigned max_length; /* 0: SIO_STREAM_MAXLEN, approximate trimming on our own XADDs */
+    /* Entries may have been lost before they were read here: the last one read is no longer in the
+     * stream, which was trimmed faster than this server reads, or emptied. On the loop, once each
+     * time; clients should fetch afresh. May be NULL. */
+    void (*missed)(void *user);
+    void *user; /* given to `missed` */
 };
 
 /* `url`: redis://[[user]:password@]host[:port][/db]. Reading starts with what is added after the
@@ -305,6 +310,7 @@ struct sio_adapter_stats {
     uint64_t delivered; /* broadcasts given to local sockets */
     uint64_t ignored;   /* our own, other types, unknown namespaces */
     uint64_t malformed;
+    uint64_t missed; /* times entries may have been lost unread */
     uint64_t unsent; /* our broadcasts while the connection was down */
     uint64_t saved;  /* sessions of lost connections */
     uint64_t restored;

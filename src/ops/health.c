@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "bullmq/bullmq.h"
+#include "live/live.h"
 
 struct health {
     struct app *app;
@@ -91,6 +92,7 @@ static void metric(struct buf *out, const char *name, const char *type, const ch
              name, type, name, (unsigned long long)value);
 }
 
+/* On the loop: it reads what the loop counts. */
 static struct problem *metrics(struct http_request *rq, struct http_response *rs)
 {
     struct health *h = rq->app;
@@ -107,14 +109,16 @@ static struct problem *metrics(struct http_request *rq, struct http_response *rs
     for (int class = 1; class < 6; class ++)
         buf_addf(out, "nexacore_http_responses_total{class=\"%dxx\"} %llu\n", class,
                  (unsigned long long)s.responses[class]);
+    live_metrics(h->app->live, out);
     rs->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    http_reply(rq, rs);
     return NULL;
 }
 
 static const struct http_route routes[] = {
     {HTTP_GET, "/healthz", healthz, .lane = HTTP_ON_LOOP},
     {HTTP_GET, "/readyz", readyz},
-    {HTTP_GET, "/metrics", metrics},
+    {HTTP_GET, "/metrics", metrics, .lane = HTTP_ON_LOOP},
 };
 
 struct problem *health_start(struct app *app, uv_loop_t *loop, struct http_server *served,

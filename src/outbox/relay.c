@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "bullmq/bullmq.h"
+#include "live/live.h"
 #include "socketio/socketio.h"
 
 enum { BATCH = 500, TRIES_MAX = 5, WAIT_MS = 1000, PAUSE_MAX_MS = 2000, CHECK_EVERY_US = 30000000 };
@@ -40,7 +41,8 @@ static const struct pg_stmt take_lock = {
 static const struct pg_stmt take_rows = {
     "relay_take_rows", "SELECT id, clinic_id, kind, name, key, payload, to_jsonb(rooms), priority,"
                        " greatest(0, extract(epoch FROM delay_until - now()) * 1000)::bigint,"
-                       " attempts FROM outbox ORDER BY clinic_seq, clinic_id, id LIMIT 500"};
+                       " attempts, clinic_seq, prev FROM outbox"
+                       " ORDER BY clinic_seq, clinic_id, id LIMIT 500"};
 static const struct pg_stmt drop_rows = {"relay_drop_rows",
                                          "DELETE FROM outbox WHERE id = ANY (ARRAY(SELECT "
                                          "jsonb_array_elements_text($1::jsonb)::bigint))"};
@@ -112,17 +114,37 @@ static size_t rooms_read(struct arena *arena, struct str json, struct str *rooms
     return n;
 }
 
-static struct problem *event_add(struct relay *r, const char *name, struct str payload,
-                                 struct str rooms_json)
+/* How a listener notices gaps and repetitions: {"seq":57,"prev":{"ADMIN":55,"<user id>":41}}, the
+ * event's number in the clinic, and for each of its rooms that of the event before. A room is
+ * called by what is behind its last colon: to the listeners of one clinic that is the role, or the
+ * user. */
+static const char *numbers(struct arena *arena, int64_t seq, struct str prev_json)
 {
-    struct str rooms[OUTBOX_ROOMS_MAX];
-    struct sio_target to = {.rooms = rooms};
-    to.room_count = rooms_read(r->arena, rooms_json, rooms, ARRAY_LEN(rooms));
-    if (to.room_count == 0)
-        return NULL; /* no room is nobody: never everybody */
+    CLEANUP(buf_free) struct buf text = BUF_MAX(64 * 1024);
+    struct jw w = jw_to(&text);
+    json_t *prev = json_loadb(prev_json.p, prev_json.n, 0, NULL), *number;
+    const char *room;
+    jw_obj(&w);
+    jw_key(&w, "seq");
+    jw_int(&w, seq);
+    jw_key(&w, "prev");
+    jw_obj(&w);
+    json_object_foreach (prev, room, number) {
+        const char *colon = strrchr(room, ':');
+        jw_key(&w, colon ? colon + 1 : room);
+        jw_int(&w, json_integer_value(number));
+    }
+    jw_end(&w);
+    jw_end(&w);
+    json_decref(prev);
+    return arena_cstr(arena, buf_str(&text));
+}
+
+static struct problem *broadcast(struct relay *r, const struct sio_target *to, const char *name,
+                                 const char *args)
+{
     struct sio_xadd xadd;
-    sio_stream_broadcast(r->arena, "nexacore-relay", "/", &to, name,
-                         str_of(arena_fmt(r->arena, "[" STR_FMT "]", STR_ARG(payload))), &xadd);
+    sio_stream_broadcast(r->arena, "nexacore-relay", "/", to, name, str_of(args), &xadd);
     struct str argv[SIO_XADD_ARGC];
     for (size_t i = 0; i < ARRAY_LEN(argv); i++)
         argv[i] = (struct str){xadd.argv[i], xadd.argvlen[i]};
@@ -132,6 +154,19 @@ static struct problem *event_add(struct relay *r, const char *name, struct str p
     return NULL;
 }
 
+static struct problem *event_add(struct relay *r, const struct pg_result *rows, size_t i)
+{
+    struct str rooms[OUTBOX_ROOMS_MAX], payload = pg_get_str(rows, i, 5);
+    struct sio_target to = {.rooms = rooms};
+    to.room_count = rooms_read(r->arena, pg_get_str(rows, i, 6), rooms, ARRAY_LEN(rooms));
+    if (to.room_count == 0)
+        return NULL; /* no room is nobody: never everybody */
+    const char *args =
+        arena_fmt(r->arena, "[" STR_FMT ",%s]", STR_ARG(payload),
+                  numbers(r->arena, pg_get_int(rows, i, 10), pg_get_str(rows, i, 11)));
+    return broadcast(r, &to, pg_get_str(rows, i, 3).p, args);
+}
+
 /* ---- one round --------------------------------------------------------------------------------*/
 
 static struct problem *row_send(struct relay *r, const struct pg_result *rows, size_t i)
@@ -139,7 +174,7 @@ static struct problem *row_send(struct relay *r, const struct pg_result *rows, s
     struct str kind = pg_get_str(rows, i, 2), name = pg_get_str(rows, i, 3);
     struct str key = pg_get_str(rows, i, 4), payload = pg_get_str(rows, i, 5);
     if (str_eq(kind, STR("event")))
-        return event_add(r, name.p, payload, pg_get_str(rows, i, 6));
+        return event_add(r, rows, i);
     return job_add(r, name.p, key.p, payload.p, (unsigned)pg_get_int(rows, i, 7),
                    pg_get_int(rows, i, 8));
 }
@@ -263,7 +298,8 @@ static struct problem *open_work_add(struct relay *r, const struct ctx *cx)
     return pg_tx_commit(&tx);
 }
 
-/* Redis that does not know us may have lost anything: add what is open. What it still has is not
+/* Redis that does not know us may have lost anything: add what is open, and have every listener
+ * read again, because an event may have been among what was lost. Jobs that are still there are not
  * added twice, because job ids are business keys. */
 static struct problem *remember(struct relay *r, const struct ctx *cx)
 {
@@ -275,6 +311,7 @@ static struct problem *remember(struct relay *r, const struct ctx *cx)
         return NULL;
     TRY(schedules_add(r, cx));
     TRY(open_work_add(r, cx));
+    TRY(broadcast(r, &(struct sio_target){0}, LIVE_RESYNC, LIVE_RESYNC_REDIS));
     struct redisReply *reply = NULL;
     TRY(bullmq_redis_command(
         r->redis, 3, (struct str[]){STR("SET"), str_of(memory_key), str_of(run_id)}, &reply));

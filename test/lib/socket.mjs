@@ -11,7 +11,7 @@ export class Listener {
         this.errors = [];
         this.disconnects = [];
         this.socket = io(url, { auth: { token }, forceNew: true, reconnection: false, ...options });
-        this.socket.onAny((name, payload) => this.events.push({ name, payload, at: Date.now() }));
+        this.socket.onAny((name, payload, numbers) => this.events.push({ name, payload, numbers, at: Date.now() }));
         this.socket.on('connect_error', (error) => this.errors.push(error));
         this.socket.on('disconnect', (reason) => this.disconnects.push(reason));
     }

@@ -123,12 +123,19 @@ function Notices() {
     );
 }
 
+const PILLS = {
+    live: { look: 'on', text: 'live.on', long: 'live.onLong' },
+    stale: { look: 'late', text: 'live.stale', long: 'live.staleLong' },
+    lost: { look: 'off', text: 'live.lost', long: 'live.lostLong' },
+    connecting: { look: 'off', text: 'live.connecting', long: 'live.lostLong' },
+    off: { look: 'off', text: 'live.connecting', long: 'live.lostLong' },
+} as const;
+
 function LivePill() {
-    const state = liveState.value;
-    const live = state === 'live';
+    const { look, text, long } = PILLS[liveState.value];
     return (
-        <span class={`live ${live ? 'on' : 'off'}`} role="status" title={live ? t('live.onLong') : t('live.lostLong')}>
-            {live ? t('live.on') : state === 'lost' ? t('live.lost') : t('live.connecting')}
+        <span class={`live ${look}`} role="status" title={t(long)}>
+            {t(text)}
         </span>
     );
 }

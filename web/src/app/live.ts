@@ -2,13 +2,16 @@
 //
 // Rule: an event says only that something changed; what is shown is always read again over REST.
 import { signal } from '@preact/signals';
-import type { QueryClient } from '@tanstack/preact-query';
+import type { Query, QueryClient } from '@tanstack/preact-query';
 import type { Socket } from 'socket.io-client';
 
+import { ApiProblem } from '../lib/api';
+import { type Numbers, Sequence } from '../lib/sequence';
 import type { Urgency } from '../lib/types';
-import { accessToken, sessionEnded } from './session';
+import { accessToken, me, sessionEnded } from './session';
 
-export type LiveState = 'off' | 'connecting' | 'live' | 'lost';
+// stale: connected, but something was missed and is being read again.
+export type LiveState = 'off' | 'connecting' | 'live' | 'stale' | 'lost';
 
 export interface Notice {
     id: string;
@@ -22,6 +25,8 @@ export const liveState = signal<LiveState>('off');
 export const notices = signal<Notice[]>([]);
 
 let socket: Socket | undefined;
+const sequence = new Sequence(() => (me.value ? [me.value.role, me.value.id] : []));
+const soon = (most: number) => Math.random() * most; // ms; so that not all clients come at once
 const heard = new Set<(notice: Notice) => void>();
 
 // Calls `listener` for each new alert; returns how to stop.
@@ -58,29 +63,70 @@ const STALE: Record<string, string[]> = {
     'intake:processed': ['forms', 'queue', 'patients', 'flow'],
 };
 
+// The audit trail is read when asked for alone: each read is an event of it.
+const readsItself = (query: Query) => query.queryKey[0] !== 'audit';
+const isRefused = (error: unknown) => error instanceof ApiProblem && error.status >= 400 && error.status < 500;
+
+// Something on the screen is marked old and could not be read.
+const isBehind = (client: QueryClient) =>
+    client
+        .getQueryCache()
+        .findAll({ type: 'active', predicate: readsItself })
+        .some(({ state }) => state.isInvalidated && !isRefused(state.error));
+
+let catching = 0; // the latest of those who read again: it has the last word
+
+// Reads again what is on the screen, and says so until it is done.
+async function catchUp(to: Socket, client: QueryClient) {
+    const mine = ++catching;
+    liveState.value = 'stale';
+    await client.invalidateQueries({ predicate: readsItself });
+    if (mine !== catching || !to.connected) return;
+    if (isBehind(client)) setTimeout(() => mine === catching && to.connected && void catchUp(to, client), 2000 + soon(1000));
+    else liveState.value = 'live';
+}
+
+function take(client: QueryClient, name: string, payload: unknown) {
+    for (const key of STALE[name] ?? []) void client.invalidateQueries({ queryKey: [key] });
+    if (name === 'alert:new') newAlert(payload as NewAlert);
+    if (name === 'alert:acknowledged') dismiss((payload as { alertId: string }).alertId);
+}
+
+function listenToEvents(to: Socket, client: QueryClient) {
+    to.on('live:resync', () => {
+        sequence.reset();
+        liveState.value = 'stale';
+        setTimeout(() => to.connected && void catchUp(to, client), soon(1000));
+    });
+    to.onAny((name: string, payload: unknown, numbers?: Numbers) => {
+        const place = sequence.place(numbers);
+        if (place === 'again') return;
+        take(client, name, payload);
+        if (place === 'gap') void catchUp(to, client);
+    });
+}
+
 function listen(to: Socket, client: QueryClient) {
     to.on('connect', () => {
         liveState.value = 'live';
-        if (!to.recovered) void client.invalidateQueries(); // what happened meanwhile
+        if (to.recovered) return; // what happened meanwhile comes as events
+        sequence.reset();
+        void catchUp(to, client);
     });
     to.on('disconnect', (reason) => {
         liveState.value = 'lost';
         // The server ended it: the token is over, or the person was made inactive.
-        if (reason === 'io server disconnect') setTimeout(() => to.connect(), 2000);
+        if (reason === 'io server disconnect') setTimeout(() => to.connect(), 1500 + soon(1000));
     });
     to.on('connect_error', () => {
         liveState.value = 'lost';
         // Refused by the server (not unreachable): socket.io does not try again by itself.
         if (!to.active) {
             sessionEnded();
-            setTimeout(() => to.connect(), 5000);
+            setTimeout(() => to.connect(), 4000 + soon(2000));
         }
     });
-    to.onAny((name: string, payload: unknown) => {
-        for (const key of STALE[name] ?? []) void client.invalidateQueries({ queryKey: [key] });
-        if (name === 'alert:new') newAlert(payload as NewAlert);
-        if (name === 'alert:acknowledged') dismiss((payload as { alertId: string }).alertId);
-    });
+    listenToEvents(to, client);
 }
 
 export async function startLive(client: QueryClient) {

@@ -1,0 +1,68 @@
+/* Inside the live channel: live.c (life), entry.c (who comes in), roll.c (who may stay), names.c
+ * (sealed names).
+ *
+ * The rule not to break: the loop never waits. What asks the database or verifies a signature is a
+ * task of libuv's thread pool, counted in `tasks`, and comes back to the loop with its result. */
+#ifndef NEXACORE_LIVE_INTERNAL_H
+#define NEXACORE_LIVE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "auth/auth.h"
+#include "live/live.h"
+#include "socketio/socketio.h"
+
+struct entry;
+
+struct live {
+    struct app *app;
+    uv_loop_t *loop;
+    struct arena *arena; /* of start-up */
+    struct sio_server *server;
+    struct sio_namespace *root;
+    uv_timer_t sweep;
+    unsigned sweeps;
+    bool checking; /* a batch of those who wait is in the pool */
+    bool asking;   /* whether users may still stay is being asked */
+    bool loading;  /* keys for an event that waits */
+    bool stopping;
+    struct entry *first, *last; /* connections that wait for a decision */
+    struct uuid loaded;         /* the clinic whose keys were last read for an event that waited, */
+    int64_t loaded_us;          /* and when, monotonic */
+    unsigned tasks;             /* in the thread pool */
+    struct {
+        uint64_t accepted, refused, expired, withdrawn, resyncs;
+    } counts;
+    /* The thread pool's connection; its threads take turns. */
+    pthread_mutex_t db_lock;
+    struct pg_conn *db;
+};
+
+/* What the server keeps of an accepted socket. */
+struct session {
+    struct auth_claims claims;
+};
+
+/* The room of everybody of a clinic. */
+const char *live_room_clinic(struct arena *arena, struct uuid clinic);
+
+/* In the pool: the clinic's keys into memory, so that the loop never waits for them. `warm` is
+ * content with keys as fresh as anybody's; `read` asks the database. */
+struct problem *live_keys_warm(struct live *live, struct arena *arena, struct uuid clinic);
+struct problem *live_keys_read(struct live *live, struct arena *arena, struct uuid clinic);
+
+/* entry.c: the namespace's `connect`; auth: {"token": "<JWT>"}. */
+void live_on_connect(struct sio_socket *socket, struct str auth, void *user);
+
+/* names.c: the namespace's `rewrite`; opens {"$phi"} values. */
+enum sio_rewrite live_on_rewrite(struct str event, struct str args, struct buf *out, void *user);
+
+/* roll.c: asks whether everybody who is connected still may be, and closes who may not. */
+void live_roll_begin(struct live *live);
+/* In the pool, holding db_lock: which of `claims` do not match an active user of an active clinic,
+ * whatever was true a moment ago. `ret_gone` has `count` entries. */
+struct problem *live_roll_query(struct live *live, struct arena *arena,
+                                const struct auth_claims *const *claims, size_t count,
+                                bool *ret_gone);
+
+#endif

@@ -20,16 +20,30 @@ struct formread; /* the loaded models; one a process, not thread safe */
 struct formread *formread_open(const char **ret_why);
 void formread_close(struct formread **fr);
 
+/* Called as reading goes on, `done` of `of` steps; false stops (the form is then FORMREAD_DAMAGED).
+ */
+typedef bool formread_step_fn(void *user, int done, int of);
+
+/* What is known before a form is read; all of it may be left out. */
+struct formread_hints {
+    struct str layouts; /* the clinic's learned layouts, JSON (layout.h) */
+    formread_step_fn *step;
+    void *user;
+};
+
 /* Reads a form: appends one JSON object to `json`:
  * {"pages":[{"w","h","rotation","skew","scale"}], "language":"es|en", "ocrConfidence":0..1,
- *  "text":"...", "words":[{"page","start","end","conf","box":[x,y,w,h]}],
- *  "fields":[{"key","text","alt","confidence","page","box","ink"}],
+ *  "text":"...", "words":[{"page","start","end","conf","label","box":[x,y,w,h],"at":[x,y,w,h]}],
+ *  "fields":[{"key","text","confidence","page","ink","learned","box","at"}],
  *  "symptoms":[{"concept","checked":true|false|null,"confidence","page","box"}],
- *  "ms":{"decode","ocr","extract"}}
- * `start` and `end` of a word are byte offsets into `text`. Texts are raw: they may hold card
- * numbers. Scratch memory comes from `arena`. */
+ *  "constellation":{"id":"","anchors":[["name",page,x,y,w,h]],"fields":[]},
+ *  "layout":{"id","anchors","fields"}|null, "ms":{"decode","ocr","extract"}}
+ * `at` and the constellation are as in layout.h: widths of the straightened page. `layout` is the
+ * known one that this form is; fields found through it say `learned`. A word of a label or of a
+ * checkbox says `label`. `start` and `end` of a word are byte offsets into `text`. Texts are raw:
+ * they may hold card numbers. Scratch memory comes from `arena`. */
 enum formread_refusal formread_read(struct formread *fr, struct arena *arena, struct str file,
-                                    struct buf *json);
+                                    const struct formread_hints *hints, struct buf *json);
 
 /* A rectangle to black out, in fractions of the displayed page. */
 struct formread_box {

@@ -96,7 +96,8 @@ static bool label_match(struct arena *arena, const struct page *page, const stru
                                   .last = last,
                                   .language = label_patterns[i].language,
                                   .heading = label_patterns[i].heading,
-                                  .distance = distance};
+                                  .distance = distance,
+                                  .pattern = label_patterns[i].folded};
         }
     }
     return best > 0;

@@ -26,7 +26,8 @@ struct label {
     bool colon;   /* ends with ':' */
     bool heading; /* may have its value below it across the page */
     enum language language;
-    int distance; /* edits from the pattern */
+    int distance;        /* edits from the pattern */
+    const char *pattern; /* the words as the table has them; NULL: known by its neighbours */
 };
 
 /* Words in reading order: lines from top to bottom, words from left to right. */

@@ -2,6 +2,7 @@
 #include "formread/formread.h"
 
 #include "base/clock.h"
+#include "formread/register.h"
 #include "formread/text.h"
 #include "formread/values.h"
 #include "json/json_out.h"
@@ -22,6 +23,9 @@ struct form {
     struct symptom symptoms[SYMPTOMS_MAX];
     int symptom_count;
     struct buf text;
+    const struct formread_hints *hints;
+    struct layout constellation;
+    struct registered registered;
     int64_t decode_us, ocr_us, extract_us;
 };
 
@@ -90,6 +94,13 @@ static void text_add(struct form *form, int number)
     buf_add_c(&form->text, '\n');
 }
 
+/* Decoding and reading are a step each for a page, finding the fields is the last. */
+static bool step_done(const struct form *form, int done, int pages)
+{
+    const struct formread_hints *hints = form->hints;
+    return !hints || !hints->step || hints->step(hints->user, done, 2 * pages + 1);
+}
+
 static enum formread_refusal pages_read(struct formread *fr, struct arena *arena, struct str file,
                                         struct form *form)
 {
@@ -104,7 +115,11 @@ static enum formread_refusal pages_read(struct formread *fr, struct arena *arena
             break;
         form->decode_us += clock_mono_us() - start;
         form->pages = i + 1;
+        if (!step_done(form, 2 * i + 1, decoder_pages(d)))
+            return FORMREAD_DAMAGED;
         refusal = page_make(fr, arena, form, i, display, aspect);
+        if (refusal == FORMREAD_OK && !step_done(form, 2 * i + 2, decoder_pages(d)))
+            return FORMREAD_DAMAGED;
         start = clock_mono_us();
     }
     return refusal;
@@ -165,6 +180,11 @@ static enum language extract(struct formread *fr, struct arena *arena, struct fo
             symptoms_find(&form->page[p], form->squares[p], form->brackets[p], form->labels[p],
                           form->label_count[p], form->symptoms, form->symptom_count, SYMPTOMS_MAX);
     }
+    struct read_form read = {form->page, form->lines, form->labels, form->label_count, form->pages};
+    constellation_make(arena, &read, &form->constellation);
+    if (form->hints)
+        form->value_count = layout_values(&rd, &read, &form->constellation, form->hints->layouts,
+                                          form->values, form->value_count, &form->registered);
     return rd.language;
 }
 
@@ -179,6 +199,19 @@ static void write_box(struct jw *w, const struct page *page, struct rect r)
     jw_real(w, box.y, 5);
     jw_real(w, box.w, 5);
     jw_real(w, box.h, 5);
+    jw_end(w);
+}
+
+/* The same in widths of the straightened page, as layouts are kept. */
+static void write_at(struct jw *w, const struct page *page, struct rect r)
+{
+    struct layout_box box = layout_box_of(page, r);
+    jw_key(w, "at");
+    jw_arr(w);
+    jw_real(w, box.x, 4);
+    jw_real(w, box.y, 4);
+    jw_real(w, box.w, 4);
+    jw_real(w, box.h, 4);
     jw_end(w);
 }
 
@@ -218,7 +251,12 @@ static void write_words(struct jw *w, const struct form *form)
             jw_int(w, (int64_t)word->end);
             jw_key(w, "conf");
             jw_real(w, word->conf, 2);
+            if (word->owner != 0) {
+                jw_key(w, "label");
+                jw_bool(w, true);
+            }
             write_box(w, &form->page[p], word->r);
+            write_at(w, &form->page[p], word->r);
             jw_end(w);
         }
     jw_end(w);
@@ -241,7 +279,12 @@ static void write_fields(struct jw *w, const struct form *form)
         jw_int(w, v->page);
         jw_key(w, "ink");
         jw_bool(w, v->r.w > 0);
+        if (v->learned) {
+            jw_key(w, "learned");
+            jw_bool(w, true);
+        }
         write_box(w, &form->page[v->page], v->r);
+        write_at(w, &form->page[v->page], v->r);
         jw_end(w);
     }
     jw_end(w);
@@ -281,8 +324,31 @@ static double form_conf(const struct form *form)
     return weight > 0 ? sum / weight : 0;
 }
 
-static void write_form(const struct form *form, enum language language, enum date_order order,
-                       struct buf *json)
+/* The places of the labels, and the learned layout they are, if any. */
+static void write_layout(struct jw *w, struct arena *arena, const struct form *form)
+{
+    struct buf text = BUF_MAX(256U << 10);
+    layout_to_json(&form->constellation, &text);
+    jw_key(w, "constellation");
+    jw_raw(w, text.overflowed ? STR("null") : arena_str(arena, buf_str(&text)));
+    buf_free(&text);
+    jw_key(w, "layout");
+    if (form->registered.anchors == 0) {
+        jw_null(w);
+        return;
+    }
+    jw_obj(w);
+    jw_key(w, "id");
+    jw_str(w, form->registered.id);
+    jw_key(w, "anchors");
+    jw_int(w, form->registered.anchors);
+    jw_key(w, "fields");
+    jw_int(w, form->registered.fields);
+    jw_end(w);
+}
+
+static void write_form(struct arena *arena, const struct form *form, enum language language,
+                       enum date_order order, struct buf *json)
 {
     struct jw w = jw_to(json);
     jw_obj(&w);
@@ -298,6 +364,7 @@ static void write_form(const struct form *form, enum language language, enum dat
     write_words(&w, form);
     write_fields(&w, form);
     write_symptoms(&w, form);
+    write_layout(&w, arena, form);
     jw_key(&w, "ms");
     jw_obj(&w);
     jw_key(&w, "decode");
@@ -311,16 +378,17 @@ static void write_form(const struct form *form, enum language language, enum dat
 }
 
 enum formread_refusal formread_read(struct formread *fr, struct arena *arena, struct str file,
-                                    struct buf *json)
+                                    const struct formread_hints *hints, struct buf *json)
 {
     CLEANUP(form_free) struct form *form = arena_make(arena, struct form);
     form->text = BUF_SECRET(1U << 20);
+    form->hints = hints;
     enum formread_refusal refusal = pages_read(fr, arena, file, form);
     if (refusal != FORMREAD_OK)
         return refusal;
     int64_t start = clock_mono_us();
     enum language language = extract(fr, arena, form);
     form->extract_us = clock_mono_us() - start;
-    write_form(form, language, date_order_of(form, language), json);
+    write_form(arena, form, language, date_order_of(form, language), json);
     return FORMREAD_OK;
 }

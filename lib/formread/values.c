@@ -16,6 +16,7 @@ struct candidate {
     double conf, fit;
     int xs[COLUMNS_MAX]; /* dividers of a comb */
     int cells;           /* > 0: a comb */
+    bool any_word;       /* also words that were taken for labels */
 };
 
 static int right_of(struct rect r)
@@ -54,7 +55,7 @@ static void words_inside(const struct reading *rd, const struct page *page,
     double sum = 0, weight = 0;
     for (int i = 0; i < lines->words; i++) {
         const struct word *w = &page->words[lines->order[i]];
-        if (w->owner != 0 || !rect_has_centre(c->region, w->r))
+        if ((w->owner != 0 && !c->any_word) || !rect_has_centre(c->region, w->r))
             continue;
         if ((w->folded.n == 0 && w->conf < 0.6) || (w->folded.n == 1 && w->conf < 0.3))
             continue;
@@ -377,6 +378,20 @@ static struct value value_read(const struct reading *rd, const struct page *page
     if (v.text.n == 0)
         v.conf = 0;
     return v;
+}
+
+struct value value_read_at(const struct reading *rd, const struct page *page,
+                           const struct lines *lines, enum field field, struct rect region)
+{
+    struct label label = {.means = (int)field};
+    struct candidate c = {.region = region, .any_word = true};
+    struct str normal;
+    c.cells = rule_columns(page, region, c.xs, COLUMNS_MAX);
+    if (!comb_is(c.xs, c.cells, page->em))
+        c.cells = 0;
+    words_inside(rd, page, lines, &c);
+    c.fit = field_normal(rd->arena, field, c.text, rd->order, &normal);
+    return value_read(rd, page, &label, &c);
 }
 
 /* ---- all labels ------------------------------------------------------------------------------ */

@@ -13,6 +13,7 @@ struct value {
     double fit;      /* of the text's form, field_normal */
     double conf;     /* 0..1 that the text is right */
     struct rect r;   /* around the value's ink; w 0 when blank */
+    bool learned;    /* found by its place in a learned layout */
 };
 
 /* What the pages of a form share while their values are found. */
@@ -25,9 +26,20 @@ struct reading {
 
 #define VALUES_MAX 64
 
+/* How sure a value is as the trusted half will see it: 0..1. */
+static inline double value_sure(const struct value *v)
+{
+    return v->text.n > 0 && v->fit > 0 ? v->conf * (0.4 + 0.6 * v->fit) : 0;
+}
+
 /* Appends the values of all field labels of a page; returns the new count. */
 int values_find(const struct reading *rd, const struct page *page, const struct lines *lines,
                 const struct label *labels, int label_count, struct value *values, int count);
+
+/* The value of `field` in `region`, read as values_find reads one, but whatever else the words
+ * there were taken for. */
+struct value value_read_at(const struct reading *rd, const struct page *page,
+                           const struct lines *lines, enum field field, struct rect region);
 
 /* comb.c: true when `r` is a row of character cells; `xs` are its `n` dividers. */
 bool comb_is(const int *xs, int n, int em);

@@ -242,7 +242,7 @@ static struct problem *form_read(struct reader *reader, struct arena *arena, con
     struct str file, json;
     struct parsed_form *form = NULL;
     TRY(file_load(arena, path, &file));
-    TRY(reader_read(reader, arena, file, READER_TIMEOUT_MS, &json));
+    TRY(reader_read(reader, arena, file, NULL, READER_TIMEOUT_MS, &json));
     TRY(parsed_from_reader(arena, json, NULL, &form));
     if (redacted != NULL)
         TRY(redacted_write(reader, arena, redacted, path, file, form));

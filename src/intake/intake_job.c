@@ -108,7 +108,7 @@ static struct problem *ocr_once(struct bullmq_job *job, const struct job_ids *id
     CLEANUP(buf_free) struct buf file = BUF_SECRET(FORM_BYTES_MAX + 1);
     TRY(blob_get(&cx, form_key(job->arena, &cx, form.id, "original"), FORM_BYTES_MAX, &file));
     struct problem *p =
-        reader_read(reader_of(job), job->arena, buf_str(&file), READER_TIMEOUT_MS, &json);
+        reader_read(reader_of(job), job->arena, buf_str(&file), NULL, READER_TIMEOUT_MS, &json);
     if (p)
         return after_reader(&cx, job, form.id, p);
     TRY(blob_put(&cx, form_key(job->arena, &cx, form.id, "ocr"), json));
@@ -156,7 +156,7 @@ static struct problem *pages_verify(struct bullmq_job *job, const struct buf *ke
         struct str png = {rest.p + 4, len}, json;
         struct parsed_form *again;
         *ret_clean = false;
-        TRY(reader_read(reader_of(job), job->arena, png, READER_TIMEOUT_MS, &json));
+        TRY(reader_read(reader_of(job), job->arena, png, NULL, READER_TIMEOUT_MS, &json));
         TRY(parsed_from_reader(job->arena, json, &(struct parsed_policy){0}, &again));
         *ret_clean = !again->pan_detected;
         rest = (struct str){png.p + len, rest.n - 4 - len};

@@ -9,7 +9,7 @@ static uint32_t u32be(const uint8_t *p)
 bool frame_head_read(const uint8_t head[FRAME_HEAD], size_t max, struct frame_head *ret)
 {
     uint32_t n = u32be(head);
-    if (n == 0 || n - 1 > max || memchr("RPHJGXE", head[4], 7) == NULL)
+    if (n == 0 || n - 1 > max || memchr("LRPHSJGXE", head[4], 9) == NULL)
         return false;
     *ret = (struct frame_head){.type = (enum frame_type)head[4], .n = n - 1};
     return true;
@@ -52,4 +52,25 @@ void frame_box_add(struct buf *out, struct frame_box box)
     buf_add_u32be(out, box.y);
     buf_add_u32be(out, box.w);
     buf_add_u32be(out, box.h);
+}
+
+bool frame_step_read(struct str payload, int *ret_done, int *ret_of)
+{
+    const uint8_t *p = (const uint8_t *)payload.p;
+    if (payload.n != FRAME_STEP_LEN)
+        return false;
+    uint32_t done = u32be(p), of = u32be(p + 4);
+    if (of < 1 || of > 1000 || done > of)
+        return false;
+    *ret_done = (int)done;
+    *ret_of = (int)of;
+    return true;
+}
+
+void frame_step_write(int done, int of, uint8_t ret[FRAME_STEP_LEN])
+{
+    for (int i = 0; i < 4; i++) {
+        ret[i] = (uint8_t)((uint32_t)done >> (24 - 8 * i));
+        ret[4 + i] = (uint8_t)((uint32_t)of >> (24 - 8 * i));
+    }
 }

@@ -1,24 +1,25 @@
 /* Frames between a process and its jailed reader: u32 length (big endian), one type byte, bytes.
  *
- *   parent -> reader   'R' file bytes                     read the form
- *                      'P' u32 count, boxes, file bytes   render its pages with boxes blacked out
- *   reader -> parent   'H'                                ready: models loaded, jail closed
- *                      'J' JSON                           what was read (formread.h)
- *                      'G' u32 page, PNG bytes            one page
- *                      'X' refusal code                   why not (refusal.h)
- *                      'E'                                end of the answer
- * An answer is J E, G... E or X E. A box is u32 page and x, y, w, h in millionths of the page, all
- * u32 big endian. The length counts the type byte and what follows. Both sides refuse a frame above
- * their limit: the other side is then broken, and the parent kills the reader. */
+ *   parent -> reader   'L' JSON                           learned layouts (formread/layout.h) for
+ * the next 'R' alone; not answered 'R' file bytes                     read the form 'P' u32 count,
+ * boxes, file bytes   render its pages with boxes blacked out reader -> parent   'H' ready: models
+ * loaded, jail closed 'S' u32 done, u32 of               so many steps of reading are done 'J' JSON
+ * what was read (formread.h) 'G' u32 page, PNG bytes            one page 'X' refusal code why not
+ * (refusal.h) 'E'                                end of the answer An answer is S... J E, G... E or
+ * S... X E. A box is u32 page and x, y, w, h in millionths of the page, all u32 big endian. The
+ * length counts the type byte and what follows. Both sides refuse a frame above their limit: the
+ * other side is then broken, and the parent kills the reader. */
 #ifndef NEXACORE_READER_PROTOCOL_H
 #define NEXACORE_READER_PROTOCOL_H
 
 #include "base/buf.h"
 
 enum frame_type {
+    FRAME_LAYOUTS = 'L',
     FRAME_READ = 'R',
     FRAME_PAGES = 'P',
     FRAME_HELLO = 'H',
+    FRAME_STEP = 'S',
     FRAME_JSON = 'J',
     FRAME_PAGE = 'G',
     FRAME_REFUSED = 'X',
@@ -26,6 +27,7 @@ enum frame_type {
 };
 
 #define FRAME_HEAD      5
+#define FRAME_STEP_LEN  8
 #define FRAME_ASK_MAX   ((20U << 20) + (64U << 10)) /* a file and its boxes */
 #define FRAME_JSON_MAX  (8U << 20)
 #define FRAME_PAGE_MAX  (160U << 20) /* PNG of 50 megapixels of noise */
@@ -49,5 +51,9 @@ void frame_head_write(enum frame_type type, size_t n, uint8_t ret[FRAME_HEAD]);
 bool frame_pages_read(struct str payload, struct frame_box *boxes, size_t *ret_count,
                       struct str *ret_file);
 void frame_box_add(struct buf *out, struct frame_box box);
+
+/* The payload of 'S': `of` is 1 to 1000 and `done` at most that. */
+bool frame_step_read(struct str payload, int *ret_done, int *ret_of);
+void frame_step_write(int done, int of, uint8_t ret[FRAME_STEP_LEN]);
 
 #endif

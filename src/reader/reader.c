@@ -12,17 +12,20 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "formread/layout.h"
 #include "formread/refusal.h"
 #include "reader/notes.h"
 #include "reader/protocol.h"
 #include "reader/sanitized.h"
 
 #define START_MS 30000
+#define STEP_MS  30000
 #define USES_MAX 200 /* forms per child: whatever a form left behind does not stay for ever */
 
 struct reader {
@@ -32,26 +35,42 @@ struct reader {
     int fd;
     struct notes notes; /* its stderr, in sanitizer builds */
     int uses;
+    int step_ms; /* longest silence */
+    bool died;   /* its end of the socket was closed */
     char walls[64];
     char code[32];
 };
 
 /* ---- the child's life ------------------------------------------------------------------------ */
 
-static void child_end(struct reader *r)
+/* Ends the child, if there is one; the signal it died of by itself before that, or 0. */
+static int child_end(struct reader *r)
 {
     int status = 0;
     fd_close(&r->fd);
     if (r->pid <= 0) {
         notes_end(&r->notes, 0);
-        return;
+        return 0;
     }
-    kill(r->pid, SIGKILL);
-    while (waitpid(r->pid, &status, 0) < 0 && errno == EINTR)
+    /* Its socket is closed when it dies, a moment before it can be waited for. */
+    pid_t gone = 0;
+    for (int i = 0; gone == 0 && i < 20; i++) {
+        gone = waitpid(r->pid, &status, WNOHANG);
+        if (gone == 0 && !r->died)
+            break;
+        if (gone == 0)
+            nanosleep(&(struct timespec){0, 1000000}, NULL);
+    }
+    int by = gone > 0 && WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    if (gone == 0)
+        kill(r->pid, SIGKILL);
+    while (gone == 0 && waitpid(r->pid, &status, 0) < 0 && errno == EINTR)
         ;
     notes_end(&r->notes, (int)r->pid);
     r->pid = 0;
     r->uses = 0;
+    r->died = false;
+    return by;
 }
 
 struct problem *reader_new(const char *path, struct reader **ret)
@@ -73,10 +92,16 @@ struct problem *reader_new(const char *path, struct reader **ret)
     struct reader *r = arena_make(own, struct reader);
     r->own = own;
     r->fd = -1;
+    r->step_ms = STEP_MS;
     r->notes = NOTES_NONE;
     snprintf(r->path, sizeof(r->path), "%s", path);
     *ret = r;
     return NULL;
+}
+
+void reader_patience(struct reader *reader, int step_ms)
+{
+    reader->step_ms = step_ms;
 }
 
 void reader_free(struct reader **reader)
@@ -212,16 +237,27 @@ static enum io frame_get(struct reader *r, struct frame_head *head, struct buf *
     return io;
 }
 
+/* The next frame of an answer: within the form's time, and not after too long a silence. */
+static enum io answer_get(struct reader *r, struct frame_head *head, struct buf *payload,
+                          int64_t deadline_us)
+{
+    int64_t silence_us = clock_mono_us() + r->step_ms * 1000LL;
+    return frame_get(r, head, payload, silence_us < deadline_us ? silence_us : deadline_us);
+}
+
 /* ---- failures -------------------------------------------------------------------------------- */
 
 static struct problem *failed(struct reader *r, struct arena *arena, enum io io)
 {
     bool late = io == IO_LATE;
-    child_end(r);
+    r->died = io == IO_LOST;
+    int by = child_end(r);
     snprintf(r->code, sizeof(r->code), "%s", late ? "reader-timeout" : "reader-crashed");
-    return problem_new(arena, PROBLEM_UNAVAILABLE, "%s",
-                       late ? "Reading the form took too long and was stopped."
-                            : "Reading the form failed: the reader stopped unexpectedly.");
+    struct problem *p =
+        problem_new(arena, PROBLEM_UNAVAILABLE, "%s",
+                    late ? "Reading the form took too long and was stopped."
+                         : "Reading the form failed: the reader stopped unexpectedly.");
+    return by ? problem_cause(p, "signal %d", by) : p;
 }
 
 static struct problem *refused(struct reader *r, struct arena *arena, struct str code)
@@ -308,7 +344,9 @@ static struct problem *ask(struct reader *r, struct arena *arena, enum frame_typ
     uint8_t head[FRAME_HEAD];
     frame_head_write(type, before.n + file.n, head);
     struct str parts[] = {{(const char *)head, sizeof(head)}, before, file};
-    r->uses++;
+    int64_t silence_us = clock_mono_us() + r->step_ms * 1000LL;
+    deadline_us = silence_us < deadline_us ? silence_us : deadline_us;
+    r->uses += type != FRAME_LAYOUTS; /* said of the form that follows, to the same child */
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         enum io io = bytes_send(r, parts[i], deadline_us);
         if (io != IO_DONE)
@@ -317,27 +355,52 @@ static struct problem *ask(struct reader *r, struct arena *arena, enum frame_typ
     return NULL;
 }
 
-struct problem *reader_read(struct reader *r, struct arena *arena, struct str file, int timeout_ms,
-                            struct str *ret_json)
+/* A frame of the answer to a reading that is neither its end nor a sign of life out of place. */
+static struct problem *read_frame(struct reader *r, struct arena *arena,
+                                  const struct reader_hints *hints, enum frame_type type,
+                                  struct str payload, struct str *json)
+{
+    int done, of;
+    if (type == FRAME_JSON && json->p == NULL) {
+        *json = arena_str(arena, payload);
+        return NULL;
+    }
+    if (type != FRAME_STEP || !frame_step_read(payload, &done, &of))
+        return failed(r, arena, IO_LOST);
+    struct problem *stop = hints && hints->step ? hints->step(hints->user, done, of) : NULL;
+    if (stop != NULL)
+        child_end(r); /* the rest of its answer is not wanted */
+    return stop;
+}
+
+static struct problem *layouts_send(struct reader *r, struct arena *arena,
+                                    const struct reader_hints *hints, int64_t deadline_us)
+{
+    if (hints == NULL || hints->layouts.n == 0 || hints->layouts.n > LAYOUTS_JSON_MAX)
+        return NULL;
+    return ask(r, arena, FRAME_LAYOUTS, STR_NONE, hints->layouts, deadline_us);
+}
+
+struct problem *reader_read(struct reader *r, struct arena *arena, struct str file,
+                            const struct reader_hints *hints, int timeout_ms, struct str *ret_json)
 {
     int64_t deadline = clock_mono_us() + timeout_ms * 1000LL;
     CLEANUP(buf_free) struct buf payload = BUF_SECRET(FRAME_JSON_MAX);
     struct frame_head head;
     struct str json = STR_NONE;
     struct problem *refusal = NULL;
+    TRY(layouts_send(r, arena, hints, deadline));
     TRY(ask(r, arena, FRAME_READ, STR_NONE, file, deadline));
     for (;;) {
-        enum io io = frame_get(r, &head, &payload, deadline);
+        enum io io = answer_get(r, &head, &payload, deadline);
         if (io != IO_DONE)
             return failed(r, arena, io);
         if (head.type == FRAME_END)
             break;
-        if (head.type == FRAME_JSON && json.p == NULL)
-            json = arena_str(arena, buf_str(&payload));
-        else if (head.type == FRAME_REFUSED && refusal == NULL)
+        if (head.type == FRAME_REFUSED && refusal == NULL)
             refusal = refused(r, arena, buf_str(&payload));
         else
-            return failed(r, arena, IO_LOST);
+            TRY(read_frame(r, arena, hints, head.type, buf_str(&payload), &json));
         if (r->pid == 0) /* nonsense as a refusal ended the child */
             return refusal;
     }
@@ -379,7 +442,7 @@ struct problem *reader_pages(struct reader *r, struct arena *arena, struct str f
     boxes_write(boxes, count, &asked);
     TRY(ask(r, arena, FRAME_PAGES, buf_str(&asked), file, deadline));
     for (int next = 0;;) {
-        enum io io = frame_get(r, &head, &payload, deadline);
+        enum io io = answer_get(r, &head, &payload, deadline);
         if (io != IO_DONE)
             return failed(r, arena, io);
         if (head.type == FRAME_END)

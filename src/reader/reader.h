@@ -31,12 +31,26 @@ int reader_pid(const struct reader *reader);
 
 #define READER_TIMEOUT_MS 90000 /* a form of ten pages on a busy machine */
 
-/* Reads a form: `ret_json` is the JSON of lib/formread/formread.h, in `arena`.
- * A refused file is PROBLEM_UNPROCESSABLE with a sentence for the clerk; a child that crashed, hung
- * or could not start is PROBLEM_UNAVAILABLE, and the next call starts a new one. Either way
- * reader_code() says which. */
+/* The longest the child may be silent while it reads or renders; 30 s unless set. Each page is two
+ * steps, so a hang is noticed long before the whole form's time is over. */
+void reader_patience(struct reader *reader, int step_ms);
+
+/* Called after each step of reading, `done` of `of`. A problem ends the reading. */
+typedef struct problem *reader_step_fn(void *user, int done, int of);
+
+/* What goes with a form; all of it may be left out. */
+struct reader_hints {
+    struct str layouts; /* the clinic's learned layouts, JSON (formread/layout.h) */
+    reader_step_fn *step;
+    void *user;
+};
+
+/* Reads a form, with `hints` or NULL: `ret_json` is the JSON of lib/formread/formread.h, in
+ * `arena`. A refused file is PROBLEM_UNPROCESSABLE with a sentence for the clerk; a child that
+ * crashed, hung or could not start is PROBLEM_UNAVAILABLE, and the next call starts a new one.
+ * Either way reader_code() says which. */
 struct problem *reader_read(struct reader *reader, struct arena *arena, struct str file,
-                            int timeout_ms, struct str *ret_json);
+                            const struct reader_hints *hints, int timeout_ms, struct str *ret_json);
 
 /* A rectangle to black out, in fractions of the displayed page. */
 struct reader_box {

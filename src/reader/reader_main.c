@@ -13,6 +13,7 @@
 
 #include "base/cleanup.h"
 #include "formread/formread.h"
+#include "formread/layout.h"
 #include "reader/jail.h"
 #include "reader/protocol.h"
 #include "reader/sanitized.h"
@@ -88,10 +89,24 @@ static bool refusal_send(enum formread_refusal refusal)
            frame_send(FRAME_REFUSED, str_of(formread_refusal_code(refusal)));
 }
 
-static bool read_answer(struct formread *fr, struct arena *arena, struct str file)
+static bool step_send(void *user, int done, int of)
+{
+    uint8_t step[FRAME_STEP_LEN];
+    bool *sent = user;
+    frame_step_write(done, of, step);
+    *sent = frame_send(FRAME_STEP, (struct str){(const char *)step, sizeof(step)});
+    return *sent;
+}
+
+static bool read_answer(struct formread *fr, struct arena *arena, struct str file,
+                        struct str layouts)
 {
     CLEANUP(buf_free) struct buf json = BUF_SECRET(FRAME_JSON_MAX);
-    enum formread_refusal refusal = formread_read(fr, arena, file, &json);
+    bool sent = true;
+    struct formread_hints hints = {.layouts = layouts, .step = step_send, .user = &sent};
+    enum formread_refusal refusal = formread_read(fr, arena, file, &hints, &json);
+    if (!sent)
+        return false;
     if (refusal == FORMREAD_OK && json.overflowed)
         refusal = FORMREAD_TOO_LARGE;
     return (refusal != FORMREAD_OK || frame_send(FRAME_JSON, buf_str(&json))) &&
@@ -130,8 +145,13 @@ static bool pages_answer(struct arena *arena, struct str payload)
     return sent && refusal_send(refusal);
 }
 
+/* What the parent said before the form it is about to send. */
+struct known {
+    struct buf layouts;
+};
+
 /* One request; false ends the process: the parent is gone or talks nonsense. */
-static bool request_answer(struct formread *fr, struct arena *arena)
+static bool request_answer(struct formread *fr, struct arena *arena, struct known *known)
 {
     uint8_t bytes[FRAME_HEAD];
     struct frame_head head;
@@ -143,9 +163,15 @@ static bool request_answer(struct formread *fr, struct arena *arena)
     if (room == NULL || !all_read(STDIN_FILENO, room, head.n))
         return false;
     struct str asked = {room, head.n};
-    bool ok = head.type == FRAME_READ    ? read_answer(fr, arena, asked)
+    if (head.type == FRAME_LAYOUTS) {
+        buf_clear(&known->layouts);
+        buf_add_str(&known->layouts, asked);
+        return !known->layouts.overflowed;
+    }
+    bool ok = head.type == FRAME_READ    ? read_answer(fr, arena, asked, buf_str(&known->layouts))
               : head.type == FRAME_PAGES ? pages_answer(arena, asked)
                                          : false;
+    buf_clear(&known->layouts);
     return ok && frame_send(FRAME_END, STR_NONE);
 }
 
@@ -187,7 +213,9 @@ int main(void)
         return 3; /* the parent names it: stderr is closed */
     if (!frame_send(FRAME_HELLO, str_of(walls)))
         return 1;
-    while (request_answer(fr, arena))
+    struct known known = {.layouts = BUF_MAX(LAYOUTS_JSON_MAX)};
+    while (request_answer(fr, arena, &known))
         arena_reset(arena);
+    buf_free(&known.layouts);
     return 0;
 }

@@ -180,7 +180,7 @@ SELECT t.rows(1, 'SELECT FROM outbox WHERE name = ''one'' AND clinic_seq = 2');
 SELECT t.rows(1, 'SELECT FROM outbox WHERE name = ''two'' AND clinic_seq = 3');
 SELECT t.fails('23514', 'INSERT INTO outbox (clinic_id, kind, name) VALUES (t.a(), ''job'', ''ocr-processing'')');
 
--- test: an event names for each of its rooms the event before it there, whatever came between
+-- test: an event names what each audience of the clinic had before, whatever came between
 -- as: nexacore_app
 SELECT t.act(t.a());
 INSERT INTO outbox (clinic_id, kind, name, key, rooms) VALUES
@@ -188,8 +188,12 @@ INSERT INTO outbox (clinic_id, kind, name, key, rooms) VALUES
     (t.a(), 'job', 'ocr-processing', 'k', '{}'),
     (t.a(), 'event', 'e4', NULL, ARRAY['doctors']),
     (t.a(), 'event', 'e5', NULL, '{}'),
-    (t.a(), 'event', 'e6', NULL, ARRAY['admins', 'doctors', 'admins', NULL]);
+    (t.a(), 'event', 'e6', NULL, ARRAY['admins', 'clerks', 'admins', NULL]);
+INSERT INTO outbox (clinic_id, kind, name, key) SELECT t.a(), 'job', 'audit-flush', i FROM generate_series(7, 60) i;
+INSERT INTO outbox (clinic_id, kind, name, rooms) VALUES (t.a(), 'event', 'e61', ARRAY['doctors']);
 SET CONSTRAINTS ALL IMMEDIATE;
 SELECT t.rows(1, format('SELECT FROM outbox WHERE name = %L AND prev IS NOT DISTINCT FROM %L::jsonb', name, prev))
-    FROM (VALUES ('e2', '{"admins": 0, "doctors": 0}'), ('ocr-processing', NULL), ('e4', '{"doctors": 2}'),
-                 ('e5', NULL), ('e6', '{"admins": 2, "doctors": 4}')) AS wanted (name, prev);
+    FROM (VALUES ('e2', '{}'), ('ocr-processing', NULL), ('e4', '{"admins": 2, "doctors": 2}'),
+                 ('e5', '{"admins": 2, "doctors": 4}'), ('e6', '{"admins": 2, "doctors": 4}'),
+                 ('e61', '{"doctors": 4}')) AS wanted (name, prev);
+SELECT t.rows(1, $$SELECT FROM outbox_counters WHERE heard = '{"admins": 6, "clerks": 6, "doctors": 61}'$$);

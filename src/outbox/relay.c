@@ -115,9 +115,8 @@ static size_t rooms_read(struct arena *arena, struct str json, struct str *rooms
 }
 
 /* How a listener notices gaps and repetitions: {"seq":57,"prev":{"ADMIN":55,"<user id>":41}}, the
- * event's number in the clinic, and for each of its rooms that of the event before. A room is
- * called by what is behind its last colon: to the listeners of one clinic that is the role, or the
- * user. */
+ * event's number in the clinic and, by audience, that of the event before. A room is called by what
+ * is behind its last colon: to the listeners of one clinic that is the role, or the user. */
 static const char *numbers(struct arena *arena, int64_t seq, struct str prev_json)
 {
     CLEANUP(buf_free) struct buf text = BUF_MAX(64 * 1024);

@@ -4,7 +4,7 @@
 // tells of a gap, because other numbers were for other people.
 export interface Numbers {
     seq: number;
-    prev: Record<string, number>; // by audience (a role, a user's id): the event before, 0 for none
+    prev: Record<string, number>; // by audience (a role, a user's id): the event it had before
 }
 
 export type Place = 'next' | 'again' | 'gap';

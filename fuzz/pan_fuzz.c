@@ -10,17 +10,35 @@
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
-static void check_stream(struct str text, struct str masked)
+/* The text with `pad` letters before it, so that what a stream decides first lies anywhere in it:
+ * cut into pieces it is masked as the whole. */
+static void check_stream(struct str text, size_t pad, size_t piece)
 {
-    size_t piece = text.n > 0 ? 1 + (unsigned char)text.p[0] * 7U : 1;
-    CLEANUP(buf_free) struct buf out = BUF_MAX(text.n * 2 + 4096);
+    CLEANUP(buf_free) struct buf padded = BUF_MAX(text.n + pad);
+    for (size_t i = 0; i < pad; i++)
+        buf_add_c(&padded, 'a');
+    buf_add(&padded, text.p, text.n);
+    text = buf_str(&padded);
+    CLEANUP(buf_free) struct buf whole = BUF_MAX(PAN_MASK_ROOM(text.n));
+    CLEANUP(buf_free) struct buf out = BUF_MAX(PAN_MASK_ROOM(text.n));
+    bool found = pan_mask(text, &whole);
     struct pan_stream s = PAN_STREAM_NEW;
     for (size_t at = 0; at < text.n; at += piece) {
         size_t n = text.n - at < piece ? text.n - at : piece;
         pan_stream_feed(&s, (struct str){text.p + at, n}, &out);
     }
     pan_stream_end(&s, &out);
-    if (text.n < PAN_STREAM_HOLD && !str_eq(buf_str(&out), masked))
+    if (s.found != found || out.overflowed || !str_eq(buf_str(&out), buf_str(&whole)))
+        abort();
+}
+
+/* In place nothing moves, and what is left is no number any more. */
+static void check_in_place(struct str text)
+{
+    CLEANUP(buf_free) struct buf line = BUF_MAX(text.n + 1);
+    buf_add(&line, text.p, text.n);
+    buf_add_c(&line, '\0');
+    if (pan_mask_in_place(line.data, text.n) != text.n || line.data[text.n] != '\0')
         abort();
 }
 
@@ -34,14 +52,15 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
             abort();
         end = spans[i].end;
     }
-    CLEANUP(buf_free) struct buf once = BUF_MAX(size * 2 + 4096);
+    CLEANUP(buf_free) struct buf once = BUF_MAX(PAN_MASK_ROOM(size));
     bool found = pan_mask(text, &once);
     if (found != (n > 0) || once.overflowed)
         abort();
-    CLEANUP(buf_free) struct buf twice = BUF_MAX(size * 4 + 8192);
-    pan_mask(buf_str(&once), &twice);
-    if (!str_eq(buf_str(&once), buf_str(&twice)))
+    CLEANUP(buf_free) struct buf twice = BUF_MAX(PAN_MASK_ROOM(once.len));
+    if (pan_mask(buf_str(&once), &twice) || !str_eq(buf_str(&once), buf_str(&twice)))
         abort();
-    check_stream(text, buf_str(&once));
+    size_t pad = size > 1 ? (size_t)data[size - 1] * 18 : 0;
+    check_stream(text, pad, 1 + (size > 0 ? data[0] : 0) * (size_t)7);
+    check_in_place(text);
     return 0;
 }

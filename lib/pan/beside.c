@@ -5,83 +5,147 @@
  * byte is looked at once. */
 #include "pan/pan_int.h"
 
+#define MARKS_MAX  3 /* characters between two words of a label */
+#define VALUE_GAP  6 /* and between a label and its value */
+#define FILLER_MAX 3 /* words between them */
+
 struct label {
     const char *text;
     enum pan_kind kind;
 };
 
-/* Compared without case; the longer first where one begins another. "\xc3\xb3" and friends are
- * spelt by OCR with and without the accent, so both stand here. */
+/* Compared without case and accents; a blank here stands for any marks there or none, so "c v v"
+ * is CVV and c.v.v. as well. The longer first where one begins another. */
 static const struct label labels[] = {
-    {"cvv2", PAN_CVV},
-    {"cvc2", PAN_CVV},
-    {"cvv", PAN_CVV},
-    {"cvc", PAN_CVV},
-    {"ccv", PAN_CVV},
-    {"csc", PAN_CVV},
-    {"cid", PAN_CVV},
+    {"card verification value", PAN_CVV},
+    {"card security code", PAN_CVV},
     {"security code", PAN_CVV},
-    {"sec. code", PAN_CVV},
-    {"sec code", PAN_CVV},
+    {"security number", PAN_CVV},
     {"verification code", PAN_CVV},
+    {"verification number", PAN_CVV},
+    {"sec code", PAN_CVV},
     {"card code", PAN_CVV},
     {"codigo de seguridad", PAN_CVV},
-    {"c\xc3\xb3"
-     "digo de seguridad",
-     PAN_CVV},
-    {"cod. seguridad", PAN_CVV},
-    {"c\xc3\xb3"
-     "d. seguridad",
-     PAN_CVV},
+    {"codigo seguridad", PAN_CVV},
+    {"codigo de verificacion", PAN_CVV},
+    {"codigo verificacion", PAN_CVV},
+    {"codigo de la tarjeta", PAN_CVV},
+    {"cod de seguridad", PAN_CVV},
+    {"cod seguridad", PAN_CVV},
+    {"cod verificacion", PAN_CVV},
+    {"cod de verificacion", PAN_CVV},
     {"cod seg", PAN_CVV},
-    {"cod. seg.", PAN_CVV},
-    {"c\xc3\xb3"
-     "d. seg.",
-     PAN_CVV},
+    {"cod ver", PAN_CVV},
+    {"numero de seguridad", PAN_CVV},
+    {"num seguridad", PAN_CVV},
     {"clave de seguridad", PAN_CVV},
+    {"digitos de seguridad", PAN_CVV},
+    {"3 digitos", PAN_CVV},
+    {"tres digitos", PAN_CVV},
+    {"c v v2", PAN_CVV},
+    {"c v c2", PAN_CVV},
+    {"c v n2", PAN_CVV},
+    {"c a v2", PAN_CVV},
+    {"c v v", PAN_CVV},
+    {"c v c", PAN_CVV},
+    {"c c v", PAN_CVV},
+    {"c v n", PAN_CVV},
+    {"c s c", PAN_CVV},
+    {"c i d", PAN_CVV},
     {"expiration date", PAN_EXPIRY},
     {"expiration", PAN_EXPIRY},
     {"expiry date", PAN_EXPIRY},
     {"expiry", PAN_EXPIRY},
     {"expires", PAN_EXPIRY},
-    {"exp. date", PAN_EXPIRY},
+    {"expira", PAN_EXPIRY},
+    {"expiracion", PAN_EXPIRY},
     {"exp date", PAN_EXPIRY},
-    {"exp_date", PAN_EXPIRY},
     {"exp", PAN_EXPIRY},
-    {"valid thru", PAN_EXPIRY},
-    {"valid until", PAN_EXPIRY},
     {"good thru", PAN_EXPIRY},
+    {"good through", PAN_EXPIRY},
+    {"valid thru", PAN_EXPIRY},
+    {"valid through", PAN_EXPIRY},
+    {"valid until", PAN_EXPIRY},
+    {"valid to", PAN_EXPIRY},
     {"valida hasta", PAN_EXPIRY},
-    {"v\xc3\xa1lida hasta", PAN_EXPIRY},
     {"valido hasta", PAN_EXPIRY},
-    {"v\xc3\xa1lido hasta", PAN_EXPIRY},
+    {"valida thru", PAN_EXPIRY},
     {"fecha de vencimiento", PAN_EXPIRY},
+    {"fecha vencimiento", PAN_EXPIRY},
+    {"fecha venc", PAN_EXPIRY},
+    {"fecha de expiracion", PAN_EXPIRY},
+    {"fecha expiracion", PAN_EXPIRY},
+    {"fecha exp", PAN_EXPIRY},
     {"vencimiento", PAN_EXPIRY},
     {"vence", PAN_EXPIRY},
     {"venc", PAN_EXPIRY},
     {"vto", PAN_EXPIRY},
     {"caducidad", PAN_EXPIRY},
     {"caduca", PAN_EXPIRY},
+    {"hasta", PAN_EXPIRY},
+    {"mm aaaa", PAN_EXPIRY},
+    {"mm aa", PAN_EXPIRY},
+    {"mm yyyy", PAN_EXPIRY},
+    {"mm yy", PAN_EXPIRY},
+    {"mes ano", PAN_EXPIRY},
 };
+
+/* Words that may stand between a label and its value. */
+static const char *const fillers[] = {"code", "codigo", "es",     "is",     "el",   "en",
+                                      "no",   "num",    "numero", "number", "date", "del"};
 
 static bool is_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* The label that stands at `at`, or NULL. Its end is written. */
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* The letter at `at`, lower case and without its accent (U+00C0..U+00FF), and its bytes. */
+static char folded_at(struct str text, size_t at, size_t *ret_len)
+{
+    unsigned char c = (unsigned char)text.p[at];
+    bool latin = c == 0xc3 && at + 1 < text.n;
+    *ret_len = latin ? 2 : 1;
+    if (latin)
+        c = pan_fold_latin((unsigned char)text.p[at + 1]);
+    return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
+}
+
+/* Where the words of `label` end when they stand at `at`, or 0. */
+static size_t words_end(struct str text, size_t at, size_t to, const char *label)
+{
+    for (; *label != '\0'; label++) {
+        size_t len, marks = 0;
+        if (*label == ' ') {
+            while (at < to && marks < MARKS_MAX && pan_char_at(text, at).class >= CLASS_SPACE) {
+                at += pan_char_at(text, at).len;
+                marks++;
+            }
+            continue;
+        }
+        if (at >= to || folded_at(text, at, &len) != *label)
+            return 0;
+        at += len;
+    }
+    if (at > to || (at < to && (is_letter(text.p[at]) || text.p[at] == '\xc3')))
+        return 0;
+    return at;
+}
+
+/* The label that stands at `at`, or NULL. Its end, fillers and all, is written. */
 static const struct label *label_at(struct str text, size_t at, size_t to, size_t *ret_end)
 {
+    size_t len;
+    char first = folded_at(text, at, &len);
     for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
-        size_t n = strlen(labels[i].text);
-        if ((text.p[at] | 0x20) != labels[i].text[0] && text.p[at] != labels[i].text[0])
+        size_t end = labels[i].text[0] == first ? words_end(text, at, to, labels[i].text) : 0;
+        if (end == 0)
             continue;
-        if (n > to - at ||
-            !str_eq_nocase((struct str){text.p + at, n}, (struct str){labels[i].text, n}))
-            continue;
-        if (at + n < to && is_letter(text.p[at + n]))
-            continue;
-        *ret_end = at + n;
+        *ret_end = end;
         return &labels[i];
     }
     return NULL;
@@ -99,14 +163,14 @@ static size_t skip_separators(struct str text, size_t at, size_t to, size_t max)
     return at;
 }
 
-/* Reads digits (any script; confused letters after the first) from *at; returns how many. */
+/* Reads digits (any script) from *at; returns how many. */
 static size_t read_digits(struct str text, size_t *at, size_t to, unsigned *ret_value)
 {
     size_t n = 0;
     *ret_value = 0;
     while (*at < to) {
         struct pan_char c = pan_char_at(text, *at);
-        if (c.class != CLASS_DIGIT || n > 8)
+        if (c.class != CLASS_DIGIT || n > 8 || *at + c.len > to)
             break;
         *ret_value = *ret_value * 10 + c.digit;
         *at += c.len;
@@ -115,29 +179,82 @@ static size_t read_digits(struct str text, size_t *at, size_t to, unsigned *ret_
     return n;
 }
 
-/* MM/YY, MM-YYYY, MM YY or MMYY from `at`: its end, or 0 when there is none. */
+/* A month's name, Spanish or English, at *at: true and *at behind it. */
+static bool month_name(struct str text, size_t *at, size_t to)
+{
+    static const char names[] = "enejanfebmarabraprmayjunjulagoaugsepsetoctnovdicdec";
+    char three[4] = "";
+    size_t pos = *at;
+    for (size_t i = 0; i < 3; i++, pos++) {
+        if (pos >= to || !is_letter(text.p[pos]))
+            return false;
+        three[i] = (char)(text.p[pos] | 0x20);
+    }
+    for (size_t i = 0; i < sizeof(names) - 1; i += 3) {
+        if (memcmp(names + i, three, 3) != 0)
+            continue;
+        while (pos < to && pos - *at < 10 && is_letter(text.p[pos]))
+            pos++;
+        *at = pos;
+        return true;
+    }
+    return false;
+}
+
+/* MM/YY, MM-YYYY, MM YY, MMYY, YYYY-MM or a month's name and a year from `at`: its end, or 0. */
 static size_t date_end(struct str text, size_t at, size_t to)
 {
     unsigned month, year;
     size_t pos = at, n = read_digits(text, &pos, to, &month);
-    if (n == 4 && month / 100 >= 1 && month / 100 <= 12)
+    bool year_first = n == 4 && month >= 2000 && month < 2100;
+    if (n == 4 && !year_first && month / 100 >= 1 && month / 100 <= 12)
         return pos;
-    if (n < 1 || n > 2 || month < 1 || month > 12)
+    if (n == 0 && month_name(text, &pos, to))
+        month = 1;
+    else if (!year_first && (n < 1 || n > 2 || month < 1 || month > 12))
         return 0;
     size_t mark = skip_separators(text, pos, to, 3);
+    if (mark < to && words_end(text, mark, to, "de") > 0)
+        mark = skip_separators(text, words_end(text, mark, to, "de"), to, 3);
     if (mark == pos)
         return 0;
     pos = mark;
     n = read_digits(text, &pos, to, &year);
+    if (year_first)
+        return n == 2 && year >= 1 && year <= 12 ? pos : 0;
     bool fits = (n == 2 && year >= 10) || (n == 4 && year >= 2000 && year < 2100);
     return fits ? pos : 0;
 }
 
+/* Three or four digits; letters among them are badly read ones. */
 static size_t cvv_end(struct str text, size_t at, size_t to)
 {
-    unsigned value;
-    size_t pos = at, n = read_digits(text, &pos, to, &value);
-    return n == 3 || n == 4 ? pos : 0;
+    size_t pos = at, n = 0, digits = 0;
+    while (pos < to && n < 5) {
+        struct pan_char c = pan_char_at(text, pos);
+        if (pos + c.len > to || (c.class != CLASS_DIGIT && (c.class != CLASS_LETTER || n == 0)))
+            break;
+        digits += c.class == CLASS_DIGIT;
+        pos += c.len;
+        n++;
+    }
+    bool ends = pos >= to || !is_letter(text.p[pos]);
+    return (n == 3 || n == 4) && digits >= 2 && ends ? pos : 0;
+}
+
+/* Where the value of a label may stand: behind marks and a few words like "es". */
+static size_t value_start(struct str text, size_t at, size_t to)
+{
+    at = skip_separators(text, at, to, VALUE_GAP);
+    for (size_t words = 0; words < FILLER_MAX; words++) {
+        size_t end = 0;
+        for (size_t i = 0; i < sizeof(fillers) / sizeof(fillers[0]) && end == 0; i++)
+            end = at < to ? words_end(text, at, to, fillers[i]) : 0;
+        if (end == 0)
+            break;
+        at = skip_separators(text, end, to, VALUE_GAP);
+    }
+    return at;
 }
 
 /* Emits the value that follows a label; returns where to go on, or 0. */
@@ -147,7 +264,7 @@ static size_t labelled_value(struct str text, size_t at, size_t to, const struct
     const struct label *label = label_at(text, at, to, &after);
     if (label == NULL)
         return 0;
-    size_t start = skip_separators(text, after, to, 6);
+    size_t start = value_start(text, after, to);
     size_t end = label->kind == PAN_CVV ? cvv_end(text, start, to) : date_end(text, start, to);
     if (end == 0)
         return 0;
@@ -162,7 +279,7 @@ static bool begins(struct str text, size_t at)
     if (at == 0)
         return true;
     char c = text.p[at - 1];
-    return !is_letter(c) && !(c >= '0' && c <= '9');
+    return !is_letter(c) && !is_digit(c);
 }
 
 void beside_find(struct str text, size_t from, size_t to, bool after, const struct sink *sink)
@@ -174,33 +291,57 @@ void beside_find(struct str text, size_t from, size_t to, bool after, const stru
         struct pan_span span = {first, bare, PAN_EXPIRY, "after"};
         sink->span(sink->state, &span);
         at = bare;
+        size_t code = skip_separators(text, at, to, 4), code_end = cvv_end(text, code, to);
+        if (code > at && code_end > 0 && (code_end >= to || !is_digit(text.p[code_end]))) {
+            struct pan_span behind = {code, code_end, PAN_CVV, "after"};
+            sink->span(sink->state, &behind);
+            at = code_end;
+        }
     }
     while (at < to) {
-        bool may = is_letter(text.p[at]) || text.p[at] == '\xc3';
+        bool may = is_letter(text.p[at]) || text.p[at] == '\xc3' || text.p[at] == '3';
         size_t end = may && begins(text, at) ? labelled_value(text, at, to, sink) : 0;
         at = end > 0 ? end : at + 1;
     }
 }
 
-bool track_extend(struct str text, size_t from, struct pan_span *span)
+#define TRACK_MAX 110 /* characters of a track behind the number (ISO/IEC 7813: 79 in all) */
+
+/* The end of the digits that follow the number in track data, or 0. */
+static size_t track_digits_end(struct str text, size_t at, size_t *ret_digits)
 {
-    size_t at = span->end, limit = text.n - at > 110 ? at + 110 : text.n;
-    if (at >= limit || (text.p[at] != '^' && text.p[at] != '='))
-        return false;
-    bool track1 = text.p[at] == '^';
+    size_t limit = text.n - at > TRACK_MAX ? at + TRACK_MAX : text.n;
+    if (at >= limit || (text.p[at] != '^' && text.p[at] != '=' && (text.p[at] | 0x20) != 'd'))
+        return 0;
+    bool track1 = text.p[at] == '^', hex = !track1 && text.p[at] != '=';
     at++;
     if (track1) { /* the name field, then its separator */
         while (at < limit && text.p[at] != '^' && text.p[at] != '\n')
             at++;
         if (at >= limit || text.p[at++] != '^')
-            return false;
+            return 0;
     }
     size_t digits = at;
-    while (at < limit && text.p[at] >= '0' && text.p[at] <= '9')
+    while (at < limit && is_digit(text.p[at]))
         at++;
-    if (at - digits < 4)
+    *ret_digits = at - digits;
+    return *ret_digits >= (hex ? 7U : 4U) ? at : 0; /* a date; with D the service code as well */
+}
+
+bool track_follows(struct str text, size_t at)
+{
+    size_t digits;
+    return track_digits_end(text, at, &digits) > 0;
+}
+
+bool track_extend(struct str text, size_t from, struct pan_span *span)
+{
+    size_t digits, at = track_digits_end(text, span->end, &digits);
+    if (at == 0)
         return false;
-    span->end = at < text.n && text.p[at] == '?' ? at + 1 : at;
+    bool track1 = text.p[span->end] == '^', hex = (text.p[span->end] | 0x20) == 'd';
+    bool closed = at < text.n && (text.p[at] == '?' || (hex && (text.p[at] | 0x20) == 'f'));
+    span->end = closed ? at + 1 : at;
     if (track1 && span->start > from && (text.p[span->start - 1] | 0x20) == 'b')
         span->start--;
     if (span->start > from && (text.p[span->start - 1] == '%' || text.p[span->start - 1] == ';'))

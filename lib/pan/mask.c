@@ -37,7 +37,7 @@ void mask_span(struct str text, const struct pan_span *span, struct buf *out)
     case PAN_EXPIRY:
         for (size_t at = span->start; at < span->end;) {
             struct pan_char c = pan_char_at(text, at);
-            if (c.class == CLASS_DIGIT)
+            if (c.class == CLASS_DIGIT || (span->kind == PAN_CVV && c.class == CLASS_LETTER))
                 buf_add_c(out, '*');
             else
                 buf_add(out, text.p + at, c.len);
@@ -66,7 +66,8 @@ bool pan_mask(struct str text, struct buf *out)
 {
     struct masking m = {text, 0, 0, out};
     struct sink sink = {masking_add, &m};
-    pan_scan(text, 0, &sink);
+    struct scan scan = SCAN_NEW(text, &sink);
+    scan_end(&scan);
     buf_add(out, text.p + m.copied, text.n - m.copied);
     return m.last > 0;
 }

@@ -5,17 +5,9 @@
 #include "pan/pan_int.h"
 
 #define BESIDE      240 /* bytes before and after a number in which its CVV and expiry lie */
-#define RUN_OVERLAP 40  /* glyphs of a cut run read again with what follows */
-#define TOKEN_MAX   64  /* glyphs: a longer solid run of digits is no card number */
-
-struct scan {
-    struct str text;
-    size_t from;   /* no span starts before this */
-    size_t done;   /* end of the last emitted span */
-    size_t beside; /* CVV and expiry were looked for up to here */
-    bool any;
-    const struct sink *sink;
-};
+#define LEAD        8  /* bytes before `at` where a number may still start: confused letters, '%' */
+#define RUN_OVERLAP 40 /* glyphs of a cut run read again with what follows */
+#define TOKEN_MAX   64 /* glyphs: a longer solid run of digits is no card number */
 
 /* Looks beside the last number and before the next one, which starts at `next`. */
 static void scan_beside(struct scan *s, size_t next, bool number_follows)
@@ -37,17 +29,22 @@ static void scan_beside(struct scan *s, size_t next, bool number_follows)
 static void scan_emit(struct scan *s, struct str text, const struct candidate *c)
 {
     struct pan_span span = {c->start, c->end, PAN_CARD, c->rule};
-    track_extend(text, s->done > s->from ? s->done : s->from, &span);
+    track_extend(text, s->done, &span);
     scan_beside(s, span.start, true);
     s->sink->span(s->sink->state, &span);
     s->any = true;
     s->done = s->beside = span.end;
 }
 
-/* The glyphs of a run at which a window may start; the rest is read again with what follows. */
+/* The glyphs of a run at which a window may start. Of a cut run the last ones are read again with
+ * what follows: a window there, or a better one that overlaps it, may not be complete. */
 static size_t run_starts(const struct run *run)
 {
-    return run->cut ? run->n - RUN_OVERLAP : run->n;
+    size_t n = run->n;
+    while (run->cut && n > 1 && run->n - n < RUN_OVERLAP &&
+           (n == run->n || run->end - run->g[n].start < (size_t)2 * SPAN_MAX))
+        n--;
+    return n;
 }
 
 /* The best of the windows that overlap each other, from the left. */
@@ -67,29 +64,20 @@ static bool run_best(const struct scan *s, struct str text, const struct run *ru
     return have;
 }
 
-/* Where digits without any gap end that are too many for a card number; 0 when they are not. */
-static size_t long_token_end(struct str text, const struct run *run)
+/* True when the digits without any gap at the start are too many for a card number. */
+static bool is_long_token(const struct run *run)
 {
     size_t n = 1;
     while (n < run->n && run->g[n].gap < GAP_SEP)
         n++;
-    if (n <= TOKEN_MAX)
-        return 0;
-    size_t at = run->g[n - 1].start + run->g[n - 1].len;
-    while (at < text.n) {
-        struct pan_char c = pan_char_at(text, at);
-        if (c.class != CLASS_DIGIT)
-            break;
-        at += c.len;
-    }
-    return at;
+    return n > TOKEN_MAX;
 }
 
-/* The next digit of any script from `at`, or text.n. */
-static size_t next_digit(struct str text, size_t at)
+/* The next digit of any script from `at`, or where `limit` was passed. */
+static size_t next_digit(struct str text, size_t at, size_t limit)
 {
     const uint8_t *p = (const uint8_t *)text.p;
-    while (at < text.n) {
+    while (at < limit) {
         if (!pan_digit_lead[p[at]]) {
             at++;
             continue;
@@ -99,41 +87,80 @@ static size_t next_digit(struct str text, size_t at)
             return at;
         at += c.len;
     }
-    return text.n;
+    return at;
 }
 
-/* Finds numbers from `at` to the end of `text`, which may be a part of s->text: what a better
- * window to its right left over is looked at as if the text ended there. So masked text, where
- * something has taken that window's place, is judged the same. Depth is at most RUN_MAX / 13. */
-static void scan_range(struct scan *s, struct str text, size_t at)
+/* Steps over digits that are no number's. */
+static void scan_skip(struct scan *s, struct str text, size_t limit)
 {
-    struct run run;
-    struct candidate best = {0};
-    uint8_t gap = GAP_END;
-    while ((at = next_digit(text, at)) < text.n) {
-        run_read(text, s->done, at, gap, &run);
-        gap = GAP_END;
-        size_t next = long_token_end(text, &run);
-        if (next == 0 && run.n >= PAN_LEN_MIN && run_best(s, text, &run, &best)) {
-            if (best.first >= PAN_LEN_MIN)
-                scan_range(s, (struct str){text.p, best.start}, run.g[0].start);
-            scan_emit(s, text, &best);
-            next = s->done;
-        } else if (next == 0 && run.cut) {
-            next = run.g[run_starts(&run)].start;
-            gap = run.g[run_starts(&run)].gap;
-        } else if (next == 0) {
-            next = run.end;
-        }
-        at = next > at ? next : at + 1;
+    while (s->skip && s->at < limit) {
+        struct pan_char c = pan_char_at(text, s->at);
+        s->skip = c.class == CLASS_DIGIT;
+        s->at += s->skip ? c.len : 0U;
     }
 }
 
-void pan_scan(struct str text, size_t from, const struct sink *sink)
+static void scan_range(struct scan *s, struct str text, size_t limit);
+
+/* Emits the number found. What it left over to its left is looked at as if the text ended there:
+ * so masked text, where something has taken the number's place, is judged the same. The depth is
+ * at most RUN_MAX / PAN_LEN_MIN. */
+static void scan_found(struct scan *s, struct str text, const struct run *run,
+                       const struct candidate *best)
 {
-    struct scan s = {.text = text, .from = from, .done = from, .beside = from, .sink = sink};
-    scan_range(&s, text, from);
-    scan_beside(&s, text.n, false);
+    if (best->first >= PAN_LEN_MIN) {
+        s->at = run->g[0].start;
+        scan_range(s, (struct str){text.p, best->start}, best->start);
+    }
+    scan_emit(s, text, best);
+    s->at = s->done;
+    s->skip = false;
+    s->gap = GAP_END;
+}
+
+/* Finds numbers that start before `limit`. */
+static void scan_range(struct scan *s, struct str text, size_t limit)
+{
+    struct run run;
+    struct candidate best = {0};
+    for (;;) {
+        scan_skip(s, text, limit);
+        if (s->at >= limit || (s->at = next_digit(text, s->at, limit)) >= limit)
+            return;
+        size_t at = s->at;
+        run_read(text, s->done, at, s->gap, &run);
+        s->gap = GAP_END;
+        s->skip = run.rest || is_long_token(&run);
+        if (s->skip) {
+            s->at = at;
+        } else if (run.n >= PAN_LEN_MIN && run_best(s, text, &run, &best)) {
+            scan_found(s, text, &run, &best);
+        } else if (run.cut) {
+            s->at = run.g[run_starts(&run)].start;
+            s->gap = run.g[run_starts(&run)].gap;
+        } else {
+            s->at = run.end > at ? run.end : at + 1;
+        }
+    }
+}
+
+void scan_to(struct scan *s, size_t limit)
+{
+    scan_range(s, s->text, limit);
+    if (s->any && s->at > s->done + BESIDE + LEAD && s->beside < s->done + BESIDE)
+        scan_beside(s, s->at, false);
+}
+
+size_t scan_decided(const struct scan *s)
+{
+    size_t pending = s->at > BESIDE + LEAD ? s->at - BESIDE - LEAD : 0;
+    return pending > s->done ? pending : s->done;
+}
+
+void scan_end(struct scan *s)
+{
+    scan_range(s, s->text, s->text.n);
+    scan_beside(s, s->text.n, false);
 }
 
 struct found {
@@ -153,7 +180,8 @@ size_t pan_find(struct str text, struct pan_span *spans, size_t max)
 {
     struct found f = {spans, max, 0};
     struct sink sink = {found_add, &f};
-    pan_scan(text, 0, &sink);
+    struct scan scan = SCAN_NEW(text, &sink);
+    scan_end(&scan);
     return f.n;
 }
 

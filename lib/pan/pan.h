@@ -49,14 +49,20 @@ size_t pan_mask_in_place(char *line, size_t n);
 /* "pan", "track", "cvv" or "expiry". */
 const char *pan_kind_name(enum pan_kind kind);
 
-/* A stream: text that arrives in pieces, masked as it goes. A number that lies across two pieces is
- * found, because up to PAN_STREAM_HOLD bytes are held back until more text (or the end) decides. */
-#define PAN_STREAM_HOLD 1024
+/* A stream: text that arrives in pieces, masked as it goes, byte for byte as pan_mask() would mask
+ * the whole. Up to PAN_STREAM_HOLD bytes are held back until more text (or the end) decides; no
+ * other memory is used. Whoever sends the pieces on as they come must know that the last bytes
+ * leave with pan_stream_end(). */
+#define PAN_STREAM_HOLD 4096
 struct pan_stream {
-    char held[4 * PAN_STREAM_HOLD];
-    size_t n;       /* bytes in `held` */
-    size_t context; /* of them already written out, kept as context for what follows */
-    bool found;     /* something was masked so far */
+    char held[PAN_STREAM_HOLD];
+    size_t n;      /* bytes in `held` */
+    size_t copied; /* of them already written out, kept as context for what follows */
+    bool found;    /* something was masked so far */
+    /* where the finder stands */
+    size_t at, done, beside;
+    bool any, skip, running;
+    unsigned char gap;
 };
 #define PAN_STREAM_NEW ((struct pan_stream){0})
 

@@ -21,7 +21,8 @@ enum char_class {
     CLASS_LINE,   /*   line and cell breaks, */
     CLASS_MARK,   /*   dashes, dots, slashes, box lines, */
     CLASS_STAR,   /*   the star, which also masks, */
-    CLASS_NONE,   /*   characters without width */
+    CLASS_NONE,   /*   characters without width. */
+    CLASS_ESCAPE, /* only inside glyph.c: the first byte of an escape */
 };
 
 struct pan_char {
@@ -30,6 +31,10 @@ struct pan_char {
     uint8_t digit; /* CLASS_DIGIT, CLASS_LETTER */
 };
 
+/* The character of code point `c`; `len` is left 1. */
+struct pan_char pan_char_of(uint32_t c);
+/* An escaped separator at the start of `rest`, which begins with one of % \ & < (escape.c). */
+struct pan_char pan_escape(struct str rest);
 /* The character at text.p[at]; an invalid byte is one CLASS_OTHER of length 1. */
 struct pan_char pan_char_at(struct str text, size_t at);
 
@@ -47,13 +52,20 @@ struct glyph {
     uint8_t gap; /* enum gap before this glyph */
 };
 
-#define RUN_MAX 96 /* glyphs held at once */
+#define RUN_MAX   96   /* glyphs held at once */
+#define RUN_BYTES 1536 /* and bytes */
+#define SPAN_MAX  512  /* bytes a number may take with what stands in it */
+
+/* What the finder may look at before and after where it stands: all a stream has to keep. */
+#define LOOK_BACK  512
+#define LOOK_AHEAD 2304
 
 struct run {
     size_t n;
     size_t end;      /* where reading stopped */
     uint8_t gap_end; /* gap after the last glyph */
-    bool cut;        /* the run goes on beyond RUN_MAX */
+    bool cut;        /* the run goes on beyond RUN_MAX or RUN_BYTES */
+    bool rest;       /* what a mask left visible: no number starts in these digits */
     struct glyph g[RUN_MAX];
     uint16_t luhn[2][RUN_MAX + 1]; /* prefix sums, doubling the even or the odd positions */
     uint16_t letters[RUN_MAX + 1]; /* prefix count */
@@ -91,15 +103,37 @@ enum pan_brand {
 /* The brand of a number of `len` digits whose first six are `head`, or BRAND_NONE. */
 enum pan_brand pan_brand_of(unsigned head, size_t len);
 
+/* What a word near a number says about it (words.c). */
+enum word_kind {
+    WORD_PLAIN,
+    WORD_CARD,    /* names a card or its brand */
+    WORD_CREDIT,  /* "tarjeta de credito", "credit card" */
+    WORD_PAY,     /* speaks of paying: card context, but no label */
+    WORD_OTHER,   /* names another kind of number */
+    WORD_PHONE,   /* names a telephone: never 16 digits or more */
+    WORD_QUALIFY, /* before or after "card": another kind of card */
+    WORD_BETWEEN, /* may stand between a label and its number */
+    WORD_AFTER,   /* expiry or verification code */
+};
+/* Kind of the folded word p[0..n). */
+/* The Latin letter 0xc3 `second` (U+00C0..U+00FF) without accent, lower case. */
+unsigned char pan_fold_latin(unsigned char second);
+enum word_kind pan_word(const char *p, size_t n);
+bool pan_words_are_sorted(void);
+
 /* Words around a number. */
 struct context {
     bool card;   /* the nearest telling word speaks of a card */
     bool label;  /* an explicit card label stands directly before */
     bool other;  /* the nearest telling word names another kind of number */
+    bool phone;  /* the nearest telling word names a telephone */
     bool amount; /* a currency sign stands directly before */
     bool track;  /* a track's start sentinel stands directly before */
 };
 void context_before(struct str text, size_t from, size_t start, struct context *ret);
+/* True when an IBAN (ISO 13616) is being written where a number starts: two letters, two digits,
+ * groups of letters or digits. */
+bool context_is_iban(struct str text, size_t from, size_t start);
 /* True when an expiry date or a verification code follows within a few words. */
 bool context_after(struct str text, size_t end);
 
@@ -120,10 +154,28 @@ struct sink {
 };
 /* Emits CVV and expiry spans of text[from, to). `after`: a number ends at `from`. */
 void beside_find(struct str text, size_t from, size_t to, bool after, const struct sink *sink);
+/* True when track data go on at `at`, the end of a number: '^', '=' or D and at least a date. */
+bool track_follows(struct str text, size_t at);
 /* Extends a number inside track data to the whole track; true when it is one. */
 bool track_extend(struct str text, size_t from, struct pan_span *span);
-/* The whole finder. Spans before `from` are not looked for, but the text there is context. */
-void pan_scan(struct str text, size_t from, const struct sink *sink);
+/* The finder in steps, so that text may arrive in pieces: positions are offsets in `text`. */
+struct scan {
+    struct str text;
+    size_t at;     /* looked at up to here */
+    size_t done;   /* end of the last emitted span */
+    size_t beside; /* CVV and expiry were looked for up to here */
+    bool any;      /* a number was emitted: `done` is its end */
+    bool skip;     /* inside digits that are no number's: up to the first other character */
+    uint8_t gap;   /* of the run that goes on at `at`, GAP_END for a new one */
+    const struct sink *sink;
+};
+#define SCAN_NEW(text, sink) ((struct scan){(text), 0, 0, 0, false, false, GAP_END, (sink)})
+/* Goes on to `limit`; nothing beyond limit + LOOK_AHEAD is looked at. */
+void scan_to(struct scan *s, size_t limit);
+/* Everything before this is decided. */
+size_t scan_decided(const struct scan *s);
+/* The text ends: the rest is decided. */
+void scan_end(struct scan *s);
 
 /* Appends what stands for `span` in masked text. */
 void mask_span(struct str text, const struct pan_span *span, struct buf *out);

@@ -4,9 +4,13 @@
  * RUN_MAX glyphs; the caller goes on from there. */
 #include "pan/pan_int.h"
 
-#define SEP_MAX     8 /* characters between two glyphs */
-#define LETTERS_MAX 8 /* letters without a digit among them end a run */
-#define LEAD_MAX    6 /* confused letters looked for before the first digit */
+#define SEP_MAX     8  /* characters between two glyphs */
+#define LETTERS_MAX 8  /* letters without a digit among them end a run */
+#define LEAD_MAX    6  /* confused letters looked for before the first digit */
+#define LINES_MAX   2  /* line or cell breaks between two glyphs */
+#define NONE_MAX    32 /* characters without width between two glyphs */
+#define TOKEN_SIDE  24 /* characters looked at on each side of a bar */
+#define BARS_MAX    6  /* more bars in one token are lines */
 
 static void run_add(struct run *run, size_t start, struct pan_char c, enum gap gap)
 {
@@ -21,24 +25,67 @@ static void run_add(struct run *run, size_t start, struct pan_char c, enum gap g
     run->n = n + 1;
 }
 
+static bool ascii_is_confused(char c)
+{
+    return c > 0 && c != '|' && c != '!' && pan_char_of((unsigned char)c).class == CLASS_LETTER;
+}
+
 /* True for an ASCII letter. */
 static bool is_word_byte(unsigned char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* A bar between single digits is the line of a box, elsewhere a badly read 1. */
-static bool bar_is_line(struct str text, size_t at, bool line_before)
+/* The letters, digits and bars glued together around a bar. */
+struct token {
+    size_t n, bars, parts; /* characters, bars among them, parts between bars */
+    size_t least, most;    /* lengths of the shortest and the longest part */
+    bool enclosed;         /* a bar at both ends */
+};
+
+static bool is_in_token(char c)
 {
-    if (line_before)
+    return (c >= '0' && c <= '9') || c == '|' || ascii_is_confused(c);
+}
+
+static struct token token_around(struct str text, size_t at)
+{
+    size_t start = at, end = at + 1, part = 0;
+    while (start > 0 && at - start < TOKEN_SIDE && is_in_token(text.p[start - 1]))
+        start--;
+    while (end < text.n && end - at < TOKEN_SIDE && is_in_token(text.p[end]))
+        end++;
+    struct token t = {.n = end - start, .least = TOKEN_SIDE};
+    t.enclosed = text.p[start] == '|' && text.p[end - 1] == '|';
+    for (size_t i = start; i <= end; i++) {
+        if (i < end && text.p[i] != '|') {
+            part++;
+            continue;
+        }
+        t.bars += i < end;
+        if (part == 0)
+            continue;
+        t.parts++;
+        t.least = part < t.least ? part : t.least;
+        t.most = part > t.most ? part : t.most;
+        part = 0;
+    }
+    return t;
+}
+
+/* A bar is the line of a box or a cell, or a badly read 1. Lines part what is as long on both
+ * sides; a 1 makes a group as long as groups of a card number are. */
+static bool bar_is_line(struct str text, size_t at)
+{
+    if (at + 2 < text.n && text.p[at + 2] == '|' && text.p[at + 1] != '|')
         return true;
-    if (at + 1 >= text.n || at == 0)
+    struct token t = token_around(text, at);
+    if (t.parts == 0 || t.enclosed || t.bars > BARS_MAX || (t.parts > 1 && t.least == t.most))
         return true;
-    struct pan_char next = pan_char_at(text, at + 1);
-    if (next.class != CLASS_DIGIT && next.class != CLASS_LETTER)
+    if (t.bars > 1 && t.parts > 1 && t.least >= 3)
         return true;
-    size_t then = at + 1 + next.len;
-    return then < text.n && text.p[then] == '|' && text.p[at + 1] != '|';
+    bool group = t.n == 4 || t.n == 6 || (t.parts > 1 && (t.n == 5 || t.n == 8));
+    return !group && (t.n < PAN_LEN_MIN || t.n > PAN_LEN_MAX);
 }
 
 /* Where the run starts: the confused letters glued before the first digit belong to it. */
@@ -58,24 +105,24 @@ static size_t lead_start(struct str text, size_t from, size_t at)
 /* What lies between two glyphs. */
 struct between {
     size_t end;
-    size_t count, lines, stars;
-    bool bar;  /* contains the line of a box */
+    size_t count, lines, stars, none;
     bool stop; /* not a separator any more */
 };
 
-static struct between between_read(struct str text, size_t at, bool line_before)
+static struct between between_read(struct str text, size_t at)
 {
     struct between b = {.end = at};
     while (b.end < text.n) {
         struct pan_char c = pan_char_at(text, b.end);
-        bool bar = text.p[b.end] == '|' && bar_is_line(text, b.end, line_before || b.count > 0);
+        bool bar = text.p[b.end] == '|' && bar_is_line(text, b.end);
         if (!bar && (c.class == CLASS_DIGIT || c.class == CLASS_LETTER))
             break;
         b.count += c.class != CLASS_NONE;
+        b.none += c.class == CLASS_NONE;
         b.lines += c.class == CLASS_LINE;
         b.stars += c.class == CLASS_STAR;
-        b.bar |= bar;
-        if ((c.class == CLASS_OTHER && !bar) || b.count > SEP_MAX || b.lines > 1 || b.stars > 2) {
+        if ((c.class == CLASS_OTHER && !bar) || b.count > SEP_MAX || b.lines > LINES_MAX ||
+            b.stars > 2 || b.none > NONE_MAX) {
             b.stop = true;
             return b;
         }
@@ -109,23 +156,25 @@ static bool follows_mask(struct str text, size_t at)
     return stars >= 3;
 }
 
-/* Steps over the digits a mask left visible; they are no part of another number. */
-static size_t skip_visible_rest(struct str text, size_t pos)
+/* True when the confused letter at `pos` begins a word, not a badly read group: "gracias", "ok". */
+static bool is_word(struct str text, size_t pos)
 {
-    while (pos < text.n) {
-        struct pan_char c = pan_char_at(text, pos);
-        if (c.class != CLASS_DIGIT)
-            break;
-        pos += c.len;
-    }
-    return pos;
+    size_t end = pos;
+    while (end < text.n && end - pos < LETTERS_MAX && is_in_token(text.p[end]))
+        end++;
+    return end < text.n && is_word_byte((unsigned char)text.p[end]);
+}
+
+/* %XX before a glyph: its digits may belong to the escape, so a number may start here. */
+static bool follows_percent(struct str text, size_t pos)
+{
+    return pos >= 3 && text.p[pos - 3] == '%' && text.p[pos - 2] != ' ';
 }
 
 /* Appends glyphs from `pos` on until something else than a separator stands between. */
 static void run_fill(struct str text, size_t pos, enum gap gap, struct run *run)
 {
-    bool line = false;
-    size_t since_digit = 0;
+    size_t since_digit = 0, begin = pos;
     while (pos < text.n) {
         struct pan_char c = pan_char_at(text, pos);
         if (c.class != CLASS_DIGIT && c.class != CLASS_LETTER)
@@ -133,21 +182,26 @@ static void run_fill(struct str text, size_t pos, enum gap gap, struct run *run)
         since_digit = c.class == CLASS_DIGIT ? 0 : since_digit + 1;
         if (since_digit > LETTERS_MAX)
             break;
-        if (run->n == RUN_MAX) {
+        if (run->n == RUN_MAX || pos - begin > RUN_BYTES) {
             run->cut = true;
             run->gap_end = (uint8_t)gap;
             break;
         }
+        if (gap == GAP_NONE && follows_percent(text, pos))
+            gap = GAP_GLUE;
         run_add(run, pos, c, gap);
         pos += c.len;
-        struct between b = between_read(text, pos, line);
+        struct between b = between_read(text, pos);
         if (b.stop) {
             bool word = pos < text.n && is_word_byte((unsigned char)text.p[pos]);
             run->gap_end = word ? GAP_GLUE : GAP_END;
             break;
         }
-        line = b.bar;
         gap = gap_of(run, text, &b);
+        if (gap >= GAP_SEP && is_word_byte((unsigned char)text.p[b.end]) && is_word(text, b.end)) {
+            run->gap_end = GAP_END;
+            break;
+        }
         pos = b.end;
     }
     run->end = pos;
@@ -156,7 +210,7 @@ static void run_fill(struct str text, size_t pos, enum gap gap, struct run *run)
 void run_read(struct str text, size_t from, size_t at, uint8_t gap, struct run *run)
 {
     run->n = 0;
-    run->cut = false;
+    run->cut = run->rest = false;
     run->luhn[0][0] = run->luhn[1][0] = run->letters[0] = 0;
     run->gap_end = GAP_END;
     if (gap != GAP_END) {
@@ -165,7 +219,8 @@ void run_read(struct str text, size_t from, size_t at, uint8_t gap, struct run *
     }
     size_t pos = lead_start(text, from, at);
     if (follows_mask(text, pos)) {
-        run->end = skip_visible_rest(text, at);
+        run->end = at;
+        run->rest = true;
         return;
     }
     bool word_before = pos > from && is_word_byte((unsigned char)text.p[pos - 1]);

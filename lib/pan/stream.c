@@ -1,42 +1,62 @@
 /* The finder over a text that arrives in pieces.
  *
- * The rule not to break: nothing is written before PAN_STREAM_HOLD further bytes were seen, which
- * is more than a number with its separators, labels and track data can take. */
+ * The rule not to break: a stream decides with the same steps as a whole text does (scan_to), and
+ * only where everything those steps may look at has arrived; so no cut changes what is found. */
 #include "pan/pan_int.h"
+
+_Static_assert(sizeof(((struct pan_stream *)0)->held) > LOOK_BACK + LOOK_AHEAD + 256,
+               "a stream holds what the finder looks at and room for more");
 
 struct deciding {
     struct pan_stream *s;
     struct buf *out;
-    size_t copied; /* bytes of `held` written out */
-    size_t cut;    /* spans that start here or later wait for more text */
 };
 
 static void deciding_add(void *state, const struct pan_span *span)
 {
     struct deciding *d = state;
-    if (span->start >= d->cut || span->end <= d->copied)
-        return;
-    size_t start = span->start < d->copied ? d->copied : span->start;
-    buf_add(d->out, d->s->held + d->copied, start - d->copied);
+    buf_add(d->out, d->s->held + d->s->copied, span->start - d->s->copied);
     mask_span((struct str){d->s->held, d->s->n}, span, d->out);
-    d->copied = span->end;
+    d->s->copied = span->end;
     d->s->found = true;
 }
 
-/* Writes everything before `cut`, masked, and keeps the rest with some context before it. */
-static void stream_write(struct pan_stream *s, size_t cut, struct buf *out)
+static size_t less(size_t a, size_t b)
 {
-    struct deciding d = {s, out, s->context, cut};
+    return a > b ? a - b : 0;
+}
+
+/* Decides as much as can be, writes it, and keeps the rest with what stands before it. */
+static void stream_decide(struct pan_stream *s, bool last, struct buf *out)
+{
+    struct deciding d = {s, out};
     struct sink sink = {deciding_add, &d};
-    pan_scan((struct str){s->held, s->n}, 0, &sink);
-    if (d.copied < cut) {
-        buf_add(out, s->held + d.copied, cut - d.copied);
-        d.copied = cut;
+    struct scan scan = {.text = {s->held, s->n}, .at = s->at, .done = s->done};
+    scan.beside = s->beside;
+    scan.any = s->any;
+    scan.skip = s->skip;
+    scan.gap = s->running ? s->gap : GAP_END;
+    scan.sink = &sink;
+    if (last)
+        scan_end(&scan);
+    else
+        scan_to(&scan, less(s->n, LOOK_AHEAD));
+    size_t decided = last ? s->n : scan_decided(&scan);
+    if (decided > s->copied) {
+        buf_add(out, s->held + s->copied, decided - s->copied);
+        s->copied = decided;
     }
-    size_t keep = d.copied > PAN_STREAM_HOLD ? d.copied - PAN_STREAM_HOLD : 0;
-    memmove(s->held, s->held + keep, s->n - keep);
-    s->n -= keep;
-    s->context = d.copied - keep;
+    size_t drop = less(scan.at < s->copied ? scan.at : s->copied, LOOK_BACK);
+    memmove(s->held, s->held + drop, s->n - drop);
+    s->n -= drop;
+    s->copied -= drop;
+    s->at = scan.at - drop;
+    s->done = less(scan.done, drop);
+    s->beside = less(scan.beside, drop);
+    s->any = scan.any && scan.done >= drop;
+    s->skip = scan.skip;
+    s->gap = scan.gap;
+    s->running = true;
 }
 
 void pan_stream_feed(struct pan_stream *s, struct str piece, struct buf *out)
@@ -49,13 +69,15 @@ void pan_stream_feed(struct pan_stream *s, struct str piece, struct buf *out)
         piece.p += take;
         piece.n -= take;
         if (s->n == sizeof(s->held))
-            stream_write(s, s->n - PAN_STREAM_HOLD, out);
+            stream_decide(s, false, out);
     }
 }
 
 void pan_stream_end(struct pan_stream *s, struct buf *out)
 {
-    stream_write(s, s->n, out);
-    explicit_bzero(s->held, sizeof(s->held));
-    s->n = s->context = 0;
+    bool found;
+    stream_decide(s, true, out);
+    found = s->found;
+    explicit_bzero(s, sizeof(*s));
+    s->found = found;
 }

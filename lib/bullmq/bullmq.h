@@ -7,7 +7,7 @@
  *
  * A small book, in reading order:
  *     1. a connection      bullmq_redis_*     one thread at a time, reconnects by itself
- *     2. adding jobs       bullmq_add, bullmq_add_bulk, bullmq_scheduler_*
+ *     2. adding jobs       bullmq_add, bullmq_add_bulk, bullmq_flow_add, bullmq_scheduler_*
  *     3. working jobs      bullmq_worker_*    threads that call your handler
  *     4. looking after     bullmq_counts, bullmq_jobs, bullmq_retry, bullmq_pause, ...
  *
@@ -94,11 +94,21 @@ struct bullmq_keep {
     int64_t age_s;
 };
 
+/* What a child that failed for good does to its parent. */
+enum bullmq_child_fails {
+    BULLMQ_CHILD_BLOCKS, /* the parent waits on (for a retry of the child) */
+    BULLMQ_CHILD_FAILS_PARENT,
+    BULLMQ_CHILD_STARTS_PARENT, /* the parent runs at once, others still pending */
+    BULLMQ_CHILD_IGNORED,       /* counts as done; bullmq_children tells its reason */
+    BULLMQ_CHILD_REMOVED,       /* counts as done */
+};
+
 struct bullmq_job_opts {
     const char *name;  /* what kind of job; required */
     const char *data;  /* JSON text; NULL: {} */
     const char *id;    /* custom id, or NULL for the queue's counter. Adding an id that exists does
-                          nothing (an event "duplicated"). Not a decimal integer, no ':' */
+                          nothing (an event "duplicated"). Not a decimal integer; no ':' but two
+                          exactly ("a:b:c"), as BullMQ has it */
     unsigned attempts; /* tries in all; 0 is 1 */
     struct bullmq_backoff backoff;
     int64_t delay_ms;  /* not before now + delay */
@@ -107,9 +117,21 @@ struct bullmq_job_opts {
     struct bullmq_keep remove_on_complete; /* what stays of completed jobs of this kind */
     struct bullmq_keep remove_on_fail;
     int64_t timestamp_ms; /* creation time; 0: now */
-    const char *dedup_id; /* while a job with it is unfinished (or `dedup_ttl_ms` runs), another
-                             add is dropped and returns the first one's id */
+    unsigned keep_logs;   /* log lines kept; 0: all */
+
+    /* Deduplication: while a job with `dedup_id` is unfinished (or, when given, `dedup_ttl_ms`
+     * runs), another add is dropped and returns the first one's id. */
+    const char *dedup_id;
     int64_t dedup_ttl_ms;
+    bool dedup_extend;     /* another add starts the ttl anew */
+    bool dedup_replace;    /* another add takes the place of one that is still delayed (debounce:
+                              with delay_ms and dedup_ttl_ms the same, and dedup_extend) */
+    bool dedup_reschedule; /* another add starts the delay of the first one anew */
+    bool dedup_keep_last;  /* adds while the first one runs: the newest is done after it */
+
+    /* The job this one is a child of; both or neither. A flow fills them in by itself. */
+    const char *parent_queue, *parent_id;
+    enum bullmq_child_fails child_fails;
 };
 
 #define BULLMQ_ID_MAX 256
@@ -121,11 +143,27 @@ struct bullmq_job_opts {
 struct problem *bullmq_add(struct bullmq_redis *redis, const char *queue,
                            const struct bullmq_job_opts *opts, char *ret_id);
 
-/* Adds `count` jobs in pipelines of up to 256: one round trip each, not atomic. `ret_ids` is an
- * array of count ids or NULL. On a problem the jobs before it may exist. */
+/* Adds `count` jobs in pipelines of up to 256: one round trip each. All are checked before the
+ * first is sent; beyond that it is not atomic (no more than Queue.addBulk is): on a problem some
+ * may exist, and adding all again with custom ids is safe. `ret_ids` is an array of count ids or
+ * NULL. */
 struct problem *bullmq_add_bulk(struct bullmq_redis *redis, const char *queue,
                                 const struct bullmq_job_opts *opts, size_t count,
                                 char (*ret_ids)[BULLMQ_ID_MAX]);
+
+/* A tree of jobs over any queues: a parent runs when all its children are done. */
+struct bullmq_flow {
+    const char *queue;
+    struct bullmq_job_opts job; /* without an id it gets a UUID; only the root may name a parent */
+    const struct bullmq_flow *children;
+    size_t child_count;
+};
+
+/* Adds the whole tree in one transaction: all of it or nothing. `ret_id` gets the root's id, or is
+ * NULL. At most 240 jobs, parents counted twice, 32 levels. PROBLEM_VALIDATION as bullmq_add;
+ * PROBLEM_CONFLICT when the parent named by the root does not exist. */
+struct problem *bullmq_flow_add(struct bullmq_redis *redis, const struct bullmq_flow *flow,
+                                char *ret_id);
 
 /* Creates or changes the job scheduler `id`: a job from `opts` every `every_ms`, the first one now.
  * Calling it again with the same values changes nothing, so every node may call it at start. `opts`
@@ -153,9 +191,11 @@ struct bullmq_job {
     const char *queue;
     const char *id;
     const char *name;
-    struct str data;        /* JSON text as added, NUL after it; not checked */
-    unsigned attempts_made; /* finished attempts before this one: 0 the first time */
-    unsigned attempts;      /* policy from the job's options; the handler may change it */
+    struct str data;           /* JSON text as added, NUL after it */
+    const struct json_t *json; /* the same as a value of jansson. A job whose data is gone or not
+                                  JSON fails without a call of the handler */
+    unsigned attempts_made;    /* finished attempts before this one: 0 the first time */
+    unsigned attempts;         /* policy from the job's options; the handler may change it */
     struct bullmq_backoff backoff;
     unsigned priority;
     int64_t timestamp_ms;     /* when it was added */
@@ -214,6 +254,11 @@ struct problem *bullmq_worker_new(const struct bullmq_worker_opts *opts,
  * while Redis is down: it is retried with a back-off and logged once per outage. */
 struct problem *bullmq_worker_start(struct bullmq_worker *worker);
 
+/* Pauses this worker alone: running jobs go on, nothing new is fetched until resume. From any
+ * thread, any number of times. (bullmq_pause pauses the queue for all workers.) */
+void bullmq_worker_pause(struct bullmq_worker *worker);
+void bullmq_worker_resume(struct bullmq_worker *worker);
+
 /* Asks to stop: nothing new is fetched, running jobs go on. Safe in a signal handler and from any
  * thread, any number of times. */
 void bullmq_worker_stop(struct bullmq_worker *worker);
@@ -241,9 +286,19 @@ struct bullmq_worker_stats {
 void bullmq_worker_stats(struct bullmq_worker *worker, struct bullmq_worker_stats *ret);
 
 /* For handlers. Progress is a JSON value ("50", {"page":2}); a log line is text, `keep` the lines
- * kept (0: all). They use the worker's second connection and may wait for it up to 2 s. */
+ * kept (0: what the job was added with). They use the worker's second connection and may wait for
+ * it up to 2 s. */
 struct problem *bullmq_job_progress(struct bullmq_job *job, const char *json);
 struct problem *bullmq_job_log(struct bullmq_job *job, const char *line, unsigned keep);
+
+/* Some service said "too many requests": no worker fetches from the queue for `ms`, and this job
+ * goes back to wait without losing an attempt when the handler now returns any problem. */
+struct problem *bullmq_job_rate_limit(struct bullmq_job *job, int64_t ms);
+
+/* Results of the job's children, as bullmq_children, in the job's arena. */
+struct bullmq_child;
+struct problem *bullmq_job_children(struct bullmq_job *job, struct bullmq_child **ret,
+                                    size_t *ret_count);
 
 /* Takes the lock for another `lock_ms` from now; the keeper does so by itself. */
 struct problem *bullmq_job_extend_lock(struct bullmq_job *job, unsigned lock_ms);
@@ -261,6 +316,7 @@ enum bullmq_state {
     BULLMQ_PRIORITIZED,
     BULLMQ_COMPLETED,
     BULLMQ_FAILED,
+    BULLMQ_WAITING_CHILDREN,
     BULLMQ_STATE__COUNT
 };
 const char *bullmq_state_name(enum bullmq_state state); /* "waiting", "active", ... */
@@ -304,6 +360,21 @@ struct problem *bullmq_remove(struct bullmq_redis *redis, const char *queue, con
 /* No worker of any language fetches from a paused queue; running jobs go on. */
 struct problem *bullmq_pause(struct bullmq_redis *redis, const char *queue);
 struct problem *bullmq_resume(struct bullmq_redis *redis, const char *queue);
+
+/* A finished child of a flow. */
+struct bullmq_child {
+    const char *key;   /* "bull:<queue>:<id>" */
+    const char *value; /* JSON result; or the reason of a failure that is ignored */
+    bool failed;
+};
+
+/* The finished children of a parent that have a result, or failed and are ignored. */
+struct problem *bullmq_children(struct bullmq_redis *redis, const char *queue, const char *id,
+                                struct arena *arena, struct bullmq_child **ret, size_t *ret_count);
+
+/* Fetching over all workers: at most `max` jobs per `duration_ms`; 0 takes the limit away. */
+struct problem *bullmq_limit_rate(struct bullmq_redis *redis, const char *queue, unsigned max,
+                                  unsigned duration_ms);
 
 /* At most `max` jobs of the queue at once over all workers; 0 takes the limit away. */
 struct problem *bullmq_limit_concurrency(struct bullmq_redis *redis, const char *queue,

@@ -17,19 +17,10 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "bullmq/bullmq.h"
+#include "bullmq/bullmq_cli.h"
 #include "bullmq/cron.h"
 
 enum { IN_FLIGHT_MOST = 256, CLOSE_MS = 10000, HOLD_SWEEP_MS = 200, HOLD_STALLS = 20 };
-
-struct cli {
-    const char *host, *port;
-    const char *mode, *queue;
-    uint64_t n, m, lock_ms, limit;
-    bool keep;
-    char url[2048];
-    struct bullmq_redis *redis;
-};
 
 /* ---- speed ---- */
 
@@ -46,16 +37,28 @@ static struct timing timing_now(void)
     return (struct timing){clock_mono_us(), cpu_us};
 }
 
+/* The most memory this program had. Not ru_maxrss: that begins with what the parent had at the
+ * fork. */
+static double most_memory_mb(void)
+{
+    char line[256];
+    unsigned long kb = 0;
+    FILE *file = fopen("/proc/self/status", "re");
+    while (file && fgets(line, sizeof(line), file))
+        if (sscanf(line, "VmHWM: %lu", &kb) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return (double)kb / 1024;
+}
+
 static void timing_print(const char *what, uint64_t jobs, struct timing since)
 {
     struct timing now = timing_now();
-    struct rusage use;
-    getrusage(RUSAGE_SELF, &use);
     double seconds = (double)(now.wall_us - since.wall_us) / 1e6;
     double cpu = (double)(now.cpu_us - since.cpu_us) / (double)(jobs ? jobs : 1);
     printf("%s: %llu jobs in %.3f s: %.0f jobs/s, %.1f us CPU per job, %.1f MB RSS\n", what,
-           (unsigned long long)jobs, seconds, (double)jobs / seconds, cpu,
-           (double)use.ru_maxrss / 1024);
+           (unsigned long long)jobs, seconds, (double)jobs / seconds, cpu, most_memory_mb());
 }
 
 /* ---- producers ---- */
@@ -193,6 +196,11 @@ static struct problem *mode_concurrency(struct cli *cli)
     return bullmq_limit_concurrency(cli->redis, cli->queue, (unsigned)cli->n);
 }
 
+static struct problem *mode_rate(struct cli *cli)
+{
+    return bullmq_limit_rate(cli->redis, cli->queue, (unsigned)cli->n, (unsigned)cli->m);
+}
+
 /* QUEUE is a cron pattern here; its next times after N (Unix seconds), in the zone of $TZ. */
 static struct problem *mode_next(struct cli *cli)
 {
@@ -282,8 +290,8 @@ static struct problem *run_worker(struct cli *cli, bullmq_handler *handler, unsi
         .limit_max = (unsigned)cli->limit,
         .limit_ms = 1000,
         .max_stalled = HOLD_STALLS,
-        .stalled_interval_ms = HOLD_SWEEP_MS,
-        .skip_stalled = handler != handle_hold, /* mode stalled is for that */
+        .stalled_interval_ms = cli->sweep_ms ? (unsigned)cli->sweep_ms : HOLD_SWEEP_MS,
+        .skip_stalled = handler != handle_hold && cli->sweep_ms == 0, /* mode stalled does it */
         .metrics_points = 60,
         .remove_on_complete.mode = cli->keep ? BULLMQ_KEEP_ALL : BULLMQ_KEEP_NONE,
     };
@@ -336,6 +344,11 @@ static struct problem *mode_hold(struct cli *cli)
     return run_worker(cli, handle_hold, 1, (unsigned)cli->m);
 }
 
+static struct problem *mode_run(struct cli *cli)
+{
+    return run_worker(cli, cli_obey, (unsigned)cli->m, (unsigned)cli->n);
+}
+
 /* ---- the command line ---- */
 
 static const struct {
@@ -362,6 +375,9 @@ static const struct {
     {"failed", mode_failed},
     {"retry", mode_retry},
     {"concurrency", mode_concurrency},
+    {"rate", mode_rate},
+    {"put", cli_put},
+    {"run", mode_run},
 };
 
 static const struct argp_option options[] = {
@@ -369,6 +385,8 @@ static const struct argp_option options[] = {
     {"host", 'h', "HOST", 0, "Redis host (127.0.0.1)", 0},
     {"lock", 'l', "MS", 0, "workers: how long a lock lasts (30000)", 0},
     {"limit", 'r', "N", 0, "workers: at most N jobs a second", 0},
+    {"sweep", 's', "MS", 0, "workers: look for stalled jobs so often (hold: 200, others: never)",
+     0},
     {"notice", 'n', NULL, 0, "print the licence of the embedded scripts", 0},
     {0},
 };
@@ -389,6 +407,12 @@ static const char doc[] =
     "  failed QUEUE            lists failed jobs; retry QUEUE puts them all back\n"
     "  concurrency QUEUE N     at most N at once over all workers; 0: no limit\n"
     "  dedup QUEUE N           N adds with one deduplication id; lifo QUEUE: one job\n"
+    "  rate QUEUE N M          at most N jobs per M ms over all workers; N=0: no limit\n"
+    "  put QUEUE               adds what JSON lines on stdin say: {name,data,opts} as Node's\n"
+    "                          Queue.addBulk has it, with children as FlowProducer.add, with\n"
+    "                          schedulerId and repeat as upsertJobScheduler; prints the ids\n"
+    "  run QUEUE N M [keep]    N jobs, M at a time, each as its data says: {sleep,progress,log,\n"
+    "                          result,fail,unrecoverable,limit,times,children}\n"
     "  sched QUEUE N           scheduler c-sched: a job tick every N ms\n"
     "  schedwork QUEUE N       run N jobs of a scheduler's queue\n"
     "  next PATTERN N [M]      M times of a cron pattern after Unix second N, in the zone $TZ\n";
@@ -414,6 +438,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'r':
         parse_number(state, arg, &cli->limit);
+        return 0;
+    case 's':
+        parse_number(state, arg, &cli->sweep_ms);
         return 0;
     case 'n':
         fputs(bullmq_scripts_notice, stdout);

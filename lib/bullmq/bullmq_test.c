@@ -444,6 +444,11 @@ static void test_bad_jobs_are_refused_by_field(void **state)
         {"q", {.name = "n", .delay_ms = -1}, "/delay"},
         {"q", {.name = "n", .backoff.jitter = 1.5}, "/backoff/jitter"},
         {"q", {.name = "n", .dedup_id = ""}, "/dedupId"},
+        {"q", {.name = "n", .dedup_id = "d", .dedup_ttl_ms = -1}, "/dedupTtlMs"},
+        {"q", {.name = "n", .parent_id = "p"}, "/parent"},
+        {"q", {.name = "n", .parent_queue = "p"}, "/parent"},
+        {"q", {.name = "n", .parent_id = "p", .parent_queue = "a:b"}, "/parent"},
+        {"q", {.name = "n", .dedup_id = "d", .parent_id = "p", .parent_queue = "q"}, "/dedupId"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct problem *p = bullmq_add(redis, cases[i].queue, &cases[i].opts, NULL);
@@ -454,6 +459,37 @@ static void test_bad_jobs_are_refused_by_field(void **state)
     struct problem *p = bullmq_add(redis, "q", &fine, NULL);
     assert_non_null(p);
     assert_int_equal(p->kind, PROBLEM_UNAVAILABLE);
+}
+
+static void test_flows_that_are_too_large_or_crossed_are_refused(void **state)
+{
+    (void)state;
+    CLEANUP(bullmq_redis_free) struct bullmq_redis *redis = NULL;
+    assert_null(bullmq_redis_new(
+        &(struct bullmq_redis_opts){.url = "redis://127.0.0.1:1", .quiet = true}, &redis));
+    static struct bullmq_flow children[240];
+    for (size_t i = 0; i < ARRAY_LEN(children); i++)
+        children[i] = (struct bullmq_flow){.queue = "q", .job.name = "child"};
+    struct bullmq_flow flow = {.queue = "q", .job.name = "p", .children = children};
+    flow.child_count = 238; /* and the parent, counted twice */
+    assert_int_equal(bullmq_flow_add(redis, &flow, NULL)->kind, PROBLEM_UNAVAILABLE);
+    flow.child_count = 239;
+    assert_string_equal(bullmq_flow_add(redis, &flow, NULL)->field, "/children");
+    flow.child_count = 1;
+    children[0].job.parent_id = children[0].job.parent_queue = "other";
+    assert_string_equal(bullmq_flow_add(redis, &flow, NULL)->field, "/parent");
+    children[0] = (struct bullmq_flow){.queue = "q", .job = {.name = "c", .dedup_id = "d"}};
+    assert_string_equal(bullmq_flow_add(redis, &flow, NULL)->field, "/dedupId");
+    children[0] = (struct bullmq_flow){.queue = "a:b", .job.name = "c"};
+    assert_string_equal(bullmq_flow_add(redis, &flow, NULL)->field, "/queue");
+    struct bullmq_flow deep[40];
+    for (size_t i = 0; i < ARRAY_LEN(deep); i++)
+        deep[i] = (struct bullmq_flow){.queue = "q",
+                                       .job.name = "level",
+                                       .children = &deep[i + 1],
+                                       .child_count = i + 1 < ARRAY_LEN(deep)};
+    assert_string_equal(bullmq_flow_add(redis, &deep[0], NULL)->field, "/children");
+    assert_int_equal(bullmq_flow_add(redis, &deep[8], NULL)->kind, PROBLEM_UNAVAILABLE);
 }
 
 static struct problem *no_handler(struct bullmq_job *job)
@@ -509,6 +545,7 @@ int main(void)
         cmocka_unit_test(test_urls_give_host_port_password_and_database),
         cmocka_unit_test(test_bad_urls_are_refused_without_repeating_them),
         cmocka_unit_test(test_bad_jobs_are_refused_by_field),
+        cmocka_unit_test(test_flows_that_are_too_large_or_crossed_are_refused),
         cmocka_unit_test(test_a_worker_that_was_never_started_closes),
         cmocka_unit_test(test_a_worker_without_redis_stops_at_once),
     };

@@ -6,6 +6,10 @@
 
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "bullmq/wire.h"
+
 enum { PRIORITY_MOST = (1 << 21) - 1 };
 
 /* A jobId that parseInt() prints back unchanged would collide with the queue's counter. */
@@ -24,8 +28,34 @@ static struct problem *check_id(const char *id)
         return problem_field(NULL, "/id", "a job id has 1 to %d bytes", BULLMQ_ID_MAX - 1);
     if (is_integer(id))
         return problem_field(NULL, "/id", "a custom job id may not be an integer");
-    if (strchr(id, ':'))
+    const char *first = strchr(id, ':'), *second = first ? strchr(first + 1, ':') : NULL;
+    if (first && (!second || strchr(second + 1, ':')))
         return problem_field(NULL, "/id", "a custom job id may not contain ':'");
+    return NULL;
+}
+
+static struct problem *check_dedup(const struct bullmq_job_opts *opts)
+{
+    if (!opts->dedup_id)
+        return NULL;
+    if (!opts->dedup_id[0] || strlen(opts->dedup_id) >= BULLMQ_ID_MAX)
+        return problem_field(NULL, "/dedupId", "a deduplication id has 1 to %d bytes",
+                             BULLMQ_ID_MAX - 1);
+    if (opts->dedup_ttl_ms < 0)
+        return problem_field(NULL, "/dedupTtlMs", "a deduplication time is not negative");
+    if (opts->parent_id)
+        return problem_field(NULL, "/dedupId", "a child of a flow cannot be deduplicated");
+    return NULL;
+}
+
+static struct problem *check_parent(const struct bullmq_job_opts *opts)
+{
+    if (!opts->parent_id && !opts->parent_queue)
+        return NULL;
+    struct queue_keys q;
+    if (!opts->parent_id || !opts->parent_id[0] || strlen(opts->parent_id) >= BULLMQ_ID_MAX ||
+        queue_keys_of(opts->parent_queue, &q))
+        return problem_field(NULL, "/parent", "a parent is named by its queue and its id");
     return NULL;
 }
 
@@ -34,6 +64,8 @@ struct problem *job_opts_check(const struct bullmq_job_opts *opts)
     if (!opts->name || !opts->name[0])
         return problem_field(NULL, "/name", "a job needs a name");
     TRY(check_id(opts->id));
+    TRY(check_dedup(opts));
+    TRY(check_parent(opts));
     if (opts->data && (!opts->data[0] || !strchr("{[\"-0123456789tfn", opts->data[0])))
         return problem_field(NULL, "/data", "a job's data is JSON");
     if (opts->priority > PRIORITY_MOST)
@@ -79,16 +111,55 @@ static void pack_backoff(struct pack *p, const struct bullmq_backoff *backoff)
     }
 }
 
+static void pack_flag(struct pack *p, const char *key, bool on)
+{
+    if (on) {
+        pack_z(p, key);
+        pack_bool(p, true);
+    }
+}
+
 static void pack_dedup(struct pack *p, const struct bullmq_job_opts *opts)
 {
     pack_z(p, "de");
-    pack_map(p, opts->dedup_ttl_ms > 0 ? 2 : 1);
+    pack_map(p, 1 + (opts->dedup_ttl_ms > 0) + opts->dedup_extend + opts->dedup_replace +
+                    opts->dedup_reschedule + opts->dedup_keep_last);
     pack_z(p, "id");
     pack_z(p, opts->dedup_id);
     if (opts->dedup_ttl_ms > 0) {
         pack_z(p, "ttl");
         pack_int(p, opts->dedup_ttl_ms);
     }
+    pack_flag(p, "extend", opts->dedup_extend);
+    pack_flag(p, "replace", opts->dedup_replace);
+    pack_flag(p, "reschedule", opts->dedup_reschedule);
+    pack_flag(p, "keepLastIfActive", opts->dedup_keep_last);
+}
+
+/* The short key that scripts and Node know for what a child's failure does; NULL: nothing. */
+static const char *child_fails_key(const struct bullmq_job_opts *opts)
+{
+    static const char *const keys[] = {
+        [BULLMQ_CHILD_FAILS_PARENT] = "fpof",
+        [BULLMQ_CHILD_STARTS_PARENT] = "cpof",
+        [BULLMQ_CHILD_IGNORED] = "idof",
+        [BULLMQ_CHILD_REMOVED] = "rdof",
+    };
+    return opts->child_fails < ARRAY_LEN(keys) ? keys[opts->child_fails] : NULL;
+}
+
+void job_parent_pack(struct pack *p, const struct bullmq_job_opts *opts, const char *queue_key)
+{
+    const char *fails = child_fails_key(opts);
+    CLEANUP(buf_free) struct buf queue = BUF_MAX(QUEUE_PREFIX_MAX);
+    buf_addf(&queue, "bull:%s", opts->parent_queue);
+    pack_map(p, 2 + (fails != NULL));
+    pack_z(p, "id");
+    pack_z(p, opts->parent_id);
+    pack_z(p, queue_key);
+    pack_str(p, buf_str(&queue));
+    if (fails)
+        pack_flag(p, fails, true);
 }
 
 static void pack_key_int(struct pack *p, const char *key, int64_t v)
@@ -102,7 +173,8 @@ static size_t pairs_common(const struct bullmq_job_opts *opts)
 {
     return 1 + (opts->backoff.type != BULLMQ_BACKOFF_NONE) + (opts->priority > 0) + opts->lifo +
            (opts->remove_on_complete.mode != BULLMQ_KEEP_DEFAULT) +
-           (opts->remove_on_fail.mode != BULLMQ_KEEP_DEFAULT);
+           (opts->remove_on_fail.mode != BULLMQ_KEEP_DEFAULT) + (opts->keep_logs > 0) +
+           (child_fails_key(opts) != NULL);
 }
 
 static void pack_common(struct pack *p, const struct bullmq_job_opts *opts)
@@ -118,12 +190,16 @@ static void pack_common(struct pack *p, const struct bullmq_job_opts *opts)
     }
     pack_keep(p, "removeOnComplete", &opts->remove_on_complete);
     pack_keep(p, "removeOnFail", &opts->remove_on_fail);
+    if (opts->keep_logs > 0)
+        pack_key_int(p, "kl", opts->keep_logs);
+    if (child_fails_key(opts))
+        pack_flag(p, child_fails_key(opts), true);
 }
 
 void job_opts_pack(struct pack *p, const struct bullmq_job_opts *opts, int64_t timestamp_ms)
 {
     pack_map(p, pairs_common(opts) + 1 + (opts->delay_ms > 0) + (opts->id != NULL) +
-                    (opts->dedup_id != NULL));
+                    (opts->dedup_id != NULL) + (opts->parent_id != NULL));
     pack_common(p, opts);
     pack_key_int(p, "timestamp", timestamp_ms);
     if (opts->delay_ms > 0)
@@ -134,6 +210,10 @@ void job_opts_pack(struct pack *p, const struct bullmq_job_opts *opts, int64_t t
     }
     if (opts->dedup_id)
         pack_dedup(p, opts);
+    if (opts->parent_id) {
+        pack_z(p, "parent");
+        job_parent_pack(p, opts, "queue");
+    }
 }
 
 size_t schedule_pairs(const struct schedule *schedule)

@@ -14,6 +14,10 @@ struct problem *job_opts_check(const struct bullmq_job_opts *opts);
 /* Appends the options map of `opts` (attempts, delay, priority, ...). */
 void job_opts_pack(struct pack *p, const struct bullmq_job_opts *opts, int64_t timestamp_ms);
 
+/* Appends the parent's {id, <queue_key>: "bull:<queue>", fpof?...}: stored options call the queue
+ * "queue", the scripts "queueKey". */
+void job_parent_pack(struct pack *p, const struct bullmq_job_opts *opts, const char *queue_key);
+
 /* A scheduler's rhythm: an interval, or a cron pattern in a time zone. */
 struct schedule {
     int64_t every_ms;    /* 0: pattern */

@@ -87,6 +87,26 @@ static void sweep(struct bullmq_worker *w)
     log_warn("queue %s: %zu jobs of a dead worker go back to wait", w->opts.queue, moved);
 }
 
+/* Says once in the log when this Redis would lose or refuse jobs. False: it could not be asked. */
+static bool check_redis(struct bullmq_worker *w)
+{
+    pthread_mutex_lock(&w->side_lock);
+    struct problem *p = bullmq_redis_check(w->side_redis);
+    bool asked = !p || p->kind != PROBLEM_UNAVAILABLE;
+    if (p && asked)
+        log_error("queue %s: %s%s%s", w->opts.queue, p->detail, p->cause[0] ? ": " : "", p->cause);
+    pthread_mutex_unlock(&w->side_lock);
+    return asked;
+}
+
+static bool is_paused(struct bullmq_worker *w)
+{
+    pthread_mutex_lock(&w->lock);
+    bool paused = w->paused;
+    pthread_mutex_unlock(&w->lock);
+    return paused;
+}
+
 /* Turns the signal-safe stop into a change that sleeping slots see. */
 static void note_stop(struct bullmq_worker *w)
 {
@@ -115,7 +135,7 @@ void *worker_keeper(void *worker)
     int64_t renew_us = (int64_t)w->opts.lock_ms * 1000 / 4;
     int64_t sweep_us = (int64_t)w->opts.stalled_interval_ms * 1000;
     int64_t next_renew = clock_mono_us() + renew_us, next_sweep = clock_mono_us();
-    bool stopped = false;
+    bool stopped = false, checked = false;
     for (;;) {
         int64_t now = clock_mono_us();
         if (now >= next_renew) {
@@ -123,7 +143,9 @@ void *worker_keeper(void *worker)
             next_renew = now + renew_us;
         }
         if (now >= next_sweep && !stopped) {
-            if (!w->opts.skip_stalled)
+            if (!checked)
+                checked = check_redis(w);
+            if (!w->opts.skip_stalled && !is_paused(w))
                 sweep(w);
             next_sweep = now + sweep_us;
         }

@@ -1,7 +1,7 @@
 /* Adding jobs, one at a time or many in a pipeline, and job schedulers.
  *
- * The rule not to break: which of the three add scripts is called follows Queue.add: a delay first,
- * then a priority, else standard. */
+ * The rule not to break: which of the add scripts is called follows Queue.add: a parent of a flow
+ * first, then a delay, then a priority, else standard. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,16 +11,31 @@
 #include "bullmq/wire.h"
 
 /* The first argument of the add scripts: ten positions, absent ones nil. */
+static void pack_parent(struct pack *p, const struct bullmq_job_opts *opts)
+{
+    if (!opts->parent_id) {
+        for (int i = 0; i < 3; i++) /* parentKey, parentDependenciesKey, parent */
+            pack_nil(p);
+        return;
+    }
+    char key[QUEUE_PREFIX_MAX + BULLMQ_ID_MAX + 16];
+    snprintf(key, sizeof(key), "bull:%s:%s", opts->parent_queue, opts->parent_id);
+    pack_z(p, key);
+    snprintf(key, sizeof(key), "bull:%s:%s:dependencies", opts->parent_queue, opts->parent_id);
+    pack_z(p, key);
+    job_parent_pack(p, opts, "queueKey");
+}
+
 static void pack_head(struct pack *p, const struct queue_keys *q,
-                      const struct bullmq_job_opts *opts, int64_t timestamp_ms)
+                      const struct bullmq_job_opts *opts, int64_t timestamp_ms, bool in_flow)
 {
     pack_array(p, 10);
     pack_str(p, (struct str){q->prefix, q->n});
     pack_z(p, opts->id ? opts->id : "");
     pack_z(p, opts->name);
     pack_int(p, timestamp_ms);
-    for (int i = 0; i < 4; i++) /* parentKey, parentDependenciesKey, parent, repeatJobKey */
-        pack_nil(p);
+    pack_parent(p, opts);
+    pack_nil(p); /* repeatJobKey */
     if (opts->dedup_id) {
         char key[QUEUE_PREFIX_MAX + BULLMQ_ID_MAX + 8];
         snprintf(key, sizeof(key), "%sde:%s", q->prefix, opts->dedup_id);
@@ -28,7 +43,10 @@ static void pack_head(struct pack *p, const struct queue_keys *q,
     } else {
         pack_nil(p);
     }
-    pack_nil(p); /* deferParentRelease */
+    if (in_flow) /* deferParentRelease: parents are released when the whole tree is there */
+        pack_int(p, 1);
+    else
+        pack_nil(p);
 }
 
 static enum bullmq_call call_for(const struct bullmq_job_opts *opts)
@@ -38,34 +56,33 @@ static enum bullmq_call call_for(const struct bullmq_job_opts *opts)
     return opts->priority > 0 ? CALL_ADD_PRIORITIZED : CALL_ADD_STANDARD;
 }
 
-static void batch_add(struct batch *b, const struct queue_keys *q,
-                      const struct bullmq_job_opts *opts)
+static void batch_add_by(struct batch *b, enum bullmq_call call, const struct queue_keys *q,
+                         const struct bullmq_job_opts *opts, bool in_flow)
 {
     int64_t timestamp_ms = opts->timestamp_ms ? opts->timestamp_ms : now_ms();
     CLEANUP(pack_done) struct pack head;
     CLEANUP(pack_done) struct pack options;
     pack_init(&head);
     pack_init(&options);
-    pack_head(&head, q, opts, timestamp_ms);
+    pack_head(&head, q, opts, timestamp_ms, in_flow);
     job_opts_pack(&options, opts, timestamp_ms);
-    batch_call(b, call_for(opts), q, NULL, NULL);
+    batch_call(b, call, q, NULL, NULL);
     batch_arg_pack(b, &head);
     batch_arg_z(b, opts->data ? opts->data : "{}");
     batch_arg_pack(b, &options);
 }
 
-static struct problem *check(const struct bullmq_job_opts *opts)
+void batch_add_in_flow(struct batch *b, const struct queue_keys *q,
+                       const struct bullmq_job_opts *opts, bool has_children)
 {
-    TRY(job_opts_check(opts));
-    if (opts->dedup_id && (!opts->dedup_id[0] || strlen(opts->dedup_id) >= BULLMQ_ID_MAX))
-        return problem_field(NULL, "/dedupId", "a deduplication id has 1 to %d bytes",
-                             BULLMQ_ID_MAX - 1);
-    return NULL;
+    batch_add_by(b, has_children ? CALL_ADD_PARENT : call_for(opts), q, opts, true);
 }
 
-static struct problem *read_id(const redisReply *reply, char *ret_id)
+struct problem *read_added_id(const redisReply *reply, char *ret_id)
 {
     TRY(wire_reply_problem(reply));
+    if (reply->type == REDIS_REPLY_INTEGER && reply->integer == -5)
+        return problem_new(NULL, PROBLEM_CONFLICT, "the job's parent does not exist");
     if (reply->type == REDIS_REPLY_INTEGER && reply->integer < 0)
         return problem_new(NULL, PROBLEM_CONFLICT, "the queue refused the job (code %lld)",
                            reply->integer);
@@ -83,16 +100,16 @@ struct problem *bullmq_add_bulk(struct bullmq_redis *redis, const char *queue,
     struct queue_keys q;
     TRY(queue_keys_of(queue, &q));
     for (size_t i = 0; i < count; i++)
-        TRY(check(&opts[i]));
+        TRY(job_opts_check(&opts[i]));
     CLEANUP(batch_free) struct batch b;
     batch_init(&b);
     for (size_t first = 0; first < count; first += b.count) {
         batch_clear(&b);
         for (size_t i = first; i < count && b.count < BATCH_MAX; i++)
-            batch_add(&b, &q, &opts[i]);
+            batch_add_by(&b, call_for(&opts[i]), &q, &opts[i], false);
         TRY(wire_run(redis, &b));
         for (unsigned i = 0; i < b.count; i++)
-            TRY(read_id(b.replies[i], ret_ids ? ret_ids[first + i] : NULL));
+            TRY(read_added_id(b.replies[i], ret_ids ? ret_ids[first + i] : NULL));
     }
     return NULL;
 }
@@ -107,12 +124,13 @@ struct problem *bullmq_add(struct bullmq_redis *redis, const char *queue,
 
 static struct problem *check_scheduler(const char *id, const struct bullmq_job_opts *opts)
 {
-    TRY(check(opts));
+    TRY(job_opts_check(opts));
     if (!id || !id[0] || strlen(id) >= BULLMQ_ID_MAX / 2 || strchr(id, ':'))
         return problem_field(NULL, "/schedulerId", "a scheduler id has 1 to %d bytes and no ':'",
                              BULLMQ_ID_MAX / 2 - 1);
-    if (opts->id || opts->delay_ms || opts->dedup_id)
-        return problem_field(NULL, "/id", "a scheduler's job has no id, delay or deduplication");
+    if (opts->id || opts->delay_ms || opts->dedup_id || opts->parent_id)
+        return problem_field(NULL, "/id",
+                             "a scheduler's job has no id, delay, deduplication or parent");
     return NULL;
 }
 
@@ -159,7 +177,7 @@ static struct problem *upsert(struct bullmq_redis *redis, const char *queue, con
     const redisReply *reply = b.replies[0];
     TRY(wire_reply_problem(reply));
     if (reply->type == REDIS_REPLY_ARRAY && reply->elements > 0)
-        return read_id(reply->element[0], ret_job_id);
+        return read_added_id(reply->element[0], ret_job_id);
     return problem_new(NULL, PROBLEM_CONFLICT, "the scheduler's next job collides with another");
 }
 

@@ -19,6 +19,7 @@ static const struct {
     [BULLMQ_PRIORITIZED] = {"prioritized", "prioritized"},
     [BULLMQ_COMPLETED] = {"completed", "completed"},
     [BULLMQ_FAILED] = {"failed", "failed"},
+    [BULLMQ_WAITING_CHILDREN] = {"waiting-children", "waiting-children"},
 };
 
 const char *bullmq_state_name(enum bullmq_state state)
@@ -240,6 +241,27 @@ struct problem *bullmq_limit_concurrency(struct bullmq_redis *redis, const char 
     batch_arg_z(&b, "concurrency");
     if (max)
         batch_arg_int(&b, max);
+    int64_t changed = 0;
+    return wire_run_int(redis, &b, &changed);
+}
+
+struct problem *bullmq_limit_rate(struct bullmq_redis *redis, const char *queue, unsigned max,
+                                  unsigned duration_ms)
+{
+    struct queue_keys q;
+    CLEANUP(batch_free) struct batch b;
+    TRY(begin(queue, &q, &b));
+    if (max > 0 && duration_ms == 0)
+        return problem_field(NULL, "/durationMs", "a rate limit needs its time");
+    batch_command(&b, max ? 6 : 4);
+    batch_arg_z(&b, max ? "HSET" : "HDEL");
+    batch_arg_key(&b, &q, "meta");
+    batch_arg_z(&b, "max");
+    if (max)
+        batch_arg_int(&b, max);
+    batch_arg_z(&b, "duration");
+    if (max)
+        batch_arg_int(&b, duration_ms);
     int64_t changed = 0;
     return wire_run_int(redis, &b, &changed);
 }

@@ -100,6 +100,34 @@ static struct timeval timeval_of(unsigned ms)
     return (struct timeval){.tv_sec = ms / 1000, .tv_usec = (suseconds_t)(ms % 1000) * 1000};
 }
 
+/* What an operator can do something about, said plainly; Redis' own words follow as the cause. */
+static const char *plain_words(const char *what)
+{
+    static const struct {
+        const char *code, *words;
+    } known[] = {
+        {"NOAUTH", "Redis wants a password and was given none"},
+        {"WRONGPASS", "Redis refuses the password"},
+        {"ERR AUTH", "Redis has no password but was given one"},
+        {"ERR Client sent AUTH", "Redis has no password but was given one"},
+        {"READONLY", "this Redis is a replica and refuses writes"},
+        {"UNBLOCKED", "this Redis has just become a replica"},
+        {"OOM", "Redis is out of memory and refuses writes"},
+        {"MISCONF", "Redis cannot save and refuses writes"},
+        {"LOADING", "Redis is still loading its data"},
+        {"ERR max number of clients", "Redis takes no more connections"},
+        {"ERR DB index", "Redis does not have this database number"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (strncmp(what, known[i].code, strlen(known[i].code)) == 0)
+            return known[i].words;
+    if (strstr(what, ": READONLY") || strstr(what, "-READONLY"))
+        return "this Redis is a replica and refuses writes";
+    if (strstr(what, ": OOM") || strstr(what, "-OOM"))
+        return "Redis is out of memory and refuses writes";
+    return "Redis does not answer";
+}
+
 /* Notes a failure: drops the connection, sets the back-off, logs the first one of an outage. */
 static struct problem *went_away(struct bullmq_redis *redis, const char *words)
 {
@@ -118,7 +146,7 @@ static struct problem *went_away(struct bullmq_redis *redis, const char *words)
             log_warn("redis %s:%d is away: %s; trying again until it is back", redis->url.host,
                      redis->url.port, what);
     }
-    struct problem *p = problem_new(NULL, PROBLEM_UNAVAILABLE, "Redis does not answer");
+    struct problem *p = problem_new(NULL, PROBLEM_UNAVAILABLE, "%s", plain_words(what));
     p->retry_after_s = 2;
     return problem_cause(p, "redis %s:%d: %s", redis->url.host, redis->url.port, what);
 }
@@ -208,9 +236,9 @@ static bool starts(const char *text, const char *prefix)
 /* Errors that pass: the server is there but cannot serve now. */
 static bool cannot_serve(const redisReply *reply)
 {
-    static const char *const codes[] = {"LOADING",     "READONLY",  "MASTERDOWN", "OOM",
-                                        "BUSY ",       "MISCONF",   "NOREPLICAS", "TRYAGAIN",
-                                        "CLUSTERDOWN", "-READONLY", "-OOM",       "-MISCONF"};
+    static const char *const codes[] = {
+        "LOADING",  "READONLY",    "MASTERDOWN", "OOM",  "BUSY ",    "MISCONF",   "NOREPLICAS",
+        "TRYAGAIN", "CLUSTERDOWN", "-READONLY",  "-OOM", "-MISCONF", "UNBLOCKED", "NOAUTH"};
     if (reply->type != REDIS_REPLY_ERROR)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(codes); i++)
@@ -301,19 +329,20 @@ struct problem *wire_run_int(struct bullmq_redis *redis, struct batch *b, int64_
 }
 
 /* Waits for bytes on the connection. False: the wake-up came. */
-static struct problem *await(struct bullmq_redis *redis, int wake_fd, int64_t timeout_ms,
+static struct problem *await(struct bullmq_redis *redis, const int wake_fds[2], int64_t timeout_ms,
                              bool *ret_readable)
 {
-    struct pollfd fds[2] = {{.fd = redis->cx->fd, .events = POLLIN},
-                            {.fd = wake_fd, .events = POLLIN}};
+    struct pollfd fds[3] = {{.fd = redis->cx->fd, .events = POLLIN},
+                            {.fd = wake_fds[0], .events = POLLIN},
+                            {.fd = wake_fds[1], .events = POLLIN}};
     int64_t deadline_us = clock_mono_us() + timeout_ms * 1000;
     for (;;) {
         int64_t left_ms = (deadline_us - clock_mono_us() + 999) / 1000;
-        int n = poll(fds, 2, left_ms > 0 ? (int)left_ms : 0);
+        int n = poll(fds, 3, left_ms > 0 ? (int)left_ms : 0);
         if (n < 0 && errno == EINTR)
             continue;
-        if (fds[1].revents || fds[0].revents) {
-            *ret_readable = !fds[1].revents;
+        if (fds[0].revents || fds[1].revents || fds[2].revents) {
+            *ret_readable = !fds[1].revents && !fds[2].revents;
             return NULL;
         }
         if (left_ms <= 0)
@@ -321,7 +350,7 @@ static struct problem *await(struct bullmq_redis *redis, int wake_fd, int64_t ti
     }
 }
 
-struct problem *wire_block(struct bullmq_redis *redis, struct batch *b, int wake_fd,
+struct problem *wire_block(struct bullmq_redis *redis, struct batch *b, const int wake_fds[2],
                            int64_t timeout_ms, redisReply **ret_reply)
 {
     *ret_reply = NULL;
@@ -333,7 +362,7 @@ struct problem *wire_block(struct bullmq_redis *redis, struct batch *b, int wake
         if (redisBufferWrite(cx, &done) != REDIS_OK)
             return went_away(redis, broken(cx));
     bool readable = false;
-    TRY(await(redis, wake_fd, timeout_ms, &readable));
+    TRY(await(redis, wake_fds, timeout_ms, &readable));
     if (!readable) {
         wire_drop(redis);
         return NULL;

@@ -11,7 +11,9 @@
 #include "base/log.h"
 #include "bullmq/worker.h"
 
-enum { TRACES_KEPT = 10 };
+enum { TRACES_KEPT = 10, JOB_JSON = JSON_DECODE_ANY | JSON_ALLOW_NUL };
+
+static const int64_t limiter_full = INT64_C(9007199254740991); /* Number.MAX_SAFE_INTEGER */
 
 /* The job as the handler sees it, with the way back. */
 struct running {
@@ -45,10 +47,13 @@ void work_clear(struct work *work)
     if (work->reply)
         freeReplyObject(work->reply);
     json_decref(work->opts);
+    json_decref(work->data);
     work->reply = NULL;
     work->hash = NULL;
     work->id = NULL;
     work->opts = NULL;
+    work->data = NULL;
+    work->limited = false;
     work->delay_ms = 0;
     atomic_store(&work->lost, false);
     buf_clear(&work->value);
@@ -112,6 +117,10 @@ static void report_failed(struct running *run, const struct problem *p)
         trace = arena_fmt(job->arena, "%s\n    at worker %s", reason, worker ? worker : "");
     report_failure_fields(work, reason, trace);
     work->attempts = job->attempts;
+    if (work->limited) {
+        work->report = REPORT_LIMITED;
+        return;
+    }
     if (job->unrecoverable || job->attempts_made + 1 >= job->attempts) {
         work->report = REPORT_FAILED;
         return;
@@ -153,11 +162,15 @@ static void read_job(struct work *work, struct running *run, struct arena *arena
     const char *name = field_z(work, "name");
     run->work = work;
     work->opts = opts ? json_loadb(opts->str, opts->len, 0, NULL) : NULL;
+    work->data = data ? json_loadb(data->str, data->len, JOB_JSON, NULL) : NULL;
+    if (data && !work->data) /* whole numbers too long for an integer are fine in Node */
+        work->data = json_loadb(data->str, data->len, JOB_JSON | JSON_DECODE_INT_AS_REAL, NULL);
     *job = (struct bullmq_job){
         .queue = work->worker->opts.queue,
         .id = work->id,
         .name = name ? name : "",
         .data = data ? (struct str){data->str, data->len} : STR("{}"),
+        .json = work->data,
         .attempts_made = (unsigned)field_int(work, "atm"),
         .attempts = 1,
         .priority = (unsigned)field_int(work, "priority"),
@@ -171,17 +184,29 @@ static void read_job(struct work *work, struct running *run, struct arena *arena
     job_opts_read(work->opts, &job->attempts, &job->backoff);
 }
 
+/* Why the handler need not be asked: decided elsewhere (stalled too often, a child failed), or
+ * there is nothing to hand over. NULL: it is asked. */
+static const char *fails_unasked(const struct work *work)
+{
+    const char *deferred = field_z(work, "defa");
+    if (deferred)
+        return deferred;
+    if (!work_field(work, "name") || !work_field(work, "data"))
+        return "the job's name or data is no longer in Redis";
+    return work->data ? NULL : "the job's data is not JSON";
+}
+
 void work_run(struct work *work, struct arena *arena, void *slot_state)
 {
     struct running run;
     read_job(work, &run, arena, slot_state);
-    const char *deferred = field_z(work, "defa");
+    const char *why = fails_unasked(work);
     struct problem *p = NULL;
     if (run.job.scheduler_id)
         work_schedule_next(work);
-    if (deferred) { /* decided elsewhere, for example stalled too often */
-        p = problem_new(arena, PROBLEM_CONFLICT, "%s", deferred);
-        run.job.failed_reason = deferred;
+    if (why) {
+        p = problem_new(arena, PROBLEM_CONFLICT, "%s", why);
+        run.job.failed_reason = why;
         run.job.unrecoverable = true;
     } else {
         p = work->worker->opts.handler(&run.job);
@@ -200,7 +225,7 @@ void work_run(struct work *work, struct arena *arena, void *slot_state)
 
 /* ---- what handlers may call ---- */
 
-static struct work *work_of(const struct bullmq_job *job)
+struct work *work_of(const struct bullmq_job *job)
 {
     return ((const struct running *)job)->work;
 }
@@ -239,6 +264,9 @@ struct problem *bullmq_job_log(struct bullmq_job *job, const char *line, unsigne
 {
     struct work *work = work_of(job);
     struct bullmq_worker *w = work->worker;
+    double kept = json_number_value(json_object_get(work->opts, "kl"));
+    if (keep == 0 && kept >= 1 && kept < 1e9)
+        keep = (unsigned)kept;
     pthread_mutex_lock(&w->side_lock);
     batch_call(&w->side_batch, CALL_ADD_LOG, &w->q, work->id, NULL);
     batch_arg_z(&w->side_batch, work->id);
@@ -250,6 +278,25 @@ struct problem *bullmq_job_log(struct bullmq_job *job, const char *line, unsigne
     int64_t code = 0;
     TRY(side_run(w, &code));
     return gone(code);
+}
+
+struct problem *bullmq_job_rate_limit(struct bullmq_job *job, int64_t ms)
+{
+    struct work *work = work_of(job);
+    struct bullmq_worker *w = work->worker;
+    if (ms < 1)
+        return problem_field(NULL, "/ms", "a rate limit is at least 1 ms");
+    pthread_mutex_lock(&w->side_lock);
+    batch_command(&w->side_batch, 5);
+    batch_arg_z(&w->side_batch, "SET");
+    batch_arg_key(&w->side_batch, &w->q, "limiter");
+    batch_arg_int(&w->side_batch, limiter_full);
+    batch_arg_z(&w->side_batch, "PX");
+    batch_arg_int(&w->side_batch, ms);
+    int64_t ignored = 0;
+    TRY(side_run(w, &ignored));
+    work->limited = true;
+    return NULL;
 }
 
 struct problem *bullmq_job_extend_lock(struct bullmq_job *job, unsigned lock_ms)

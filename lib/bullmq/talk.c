@@ -119,6 +119,14 @@ static void batch_retried(struct bullmq_worker *w, struct batch *b, const struct
     batch_arg(b, buf_str(&work->fields));
 }
 
+static void batch_limited(struct bullmq_worker *w, struct batch *b, const struct work *work)
+{
+    batch_call(b, CALL_BACK_TO_WAIT, &w->q, NULL, NULL);
+    batch_arg_z(b, work->id);
+    batch_arg_z(b, work->token);
+    batch_arg_key(b, &w->q, work->id);
+}
+
 static void batch_report(struct bullmq_worker *w, struct batch *b, const struct work *work,
                          bool fetch_next)
 {
@@ -132,6 +140,9 @@ static void batch_report(struct bullmq_worker *w, struct batch *b, const struct 
         break;
     case REPORT_RETRIED:
         batch_retried(w, b, work);
+        break;
+    case REPORT_LIMITED:
+        batch_limited(w, b, work);
         break;
     }
 }
@@ -214,6 +225,11 @@ static bool absorb_report(struct bullmq_worker *w, struct work *work, redisReply
         note_refused(w, work, *slot);
     else
         count_report(w, work);
+    if (work->report == REPORT_LIMITED && (*slot)->type == REDIS_REPLY_INTEGER &&
+        (*slot)->integer > 0) { /* how long the limit lasts */
+        w->limit_until_ms = now_ms() + (*slot)->integer;
+        w->drained = true;
+    }
     if (take_job(w, work, slot))
         return true;
     work_release(w, work);
@@ -235,7 +251,7 @@ static void absorb_fetch(struct bullmq_worker *w, struct work *work, redisReply 
 bool worker_may_fetch(const struct bullmq_worker *w)
 {
     bool enough = w->opts.max_jobs > 0 && w->taken >= w->opts.max_jobs;
-    return !w->stopping && !enough && !w->drained && w->held < w->opts.concurrency &&
+    return !w->stopping && !w->paused && !enough && !w->drained && w->held < w->opts.concurrency &&
            (w->limit_until_ms == 0 || w->limit_until_ms <= now_ms());
 }
 
@@ -249,7 +265,7 @@ struct talk {
 /* How many more jobs this worker wants at all. */
 static unsigned budget(const struct bullmq_worker *w)
 {
-    if (w->stopping)
+    if (w->stopping || w->paused)
         return 0;
     if (w->opts.max_jobs == 0)
         return UINT_MAX;
@@ -325,7 +341,8 @@ static void absorb(struct bullmq_worker *w, const struct talk *talk)
     bool empty = false;
     for (struct work *work = talk->reports; work; work = next, slot++) {
         next = work->next;
-        bool asked = n++ < talk->asking && work->report != REPORT_RETRIED && !is_refusal(*slot);
+        bool brings = work->report != REPORT_RETRIED && work->report != REPORT_LIMITED;
+        bool asked = n++ < talk->asking && brings && !is_refusal(*slot);
         if (!absorb_report(w, work, slot) && asked)
             empty = true;
     }

@@ -17,7 +17,7 @@ enum {
 
 bool worker_may_wait(const struct bullmq_worker *w)
 {
-    return !w->stopping && !w->waiting && w->drained && w->held < w->opts.concurrency;
+    return !w->stopping && !w->paused && !w->waiting && w->drained && w->held < w->opts.concurrency;
 }
 
 static int64_t block_ms(const struct bullmq_worker *w, int64_t until_ms)
@@ -48,14 +48,14 @@ static int64_t block_on_marker(struct bullmq_worker *w, int64_t until_ms)
     batch_arg_key(&w->wait_batch, &w->q, "marker");
     batch_arg_z(&w->wait_batch, seconds);
     redisReply *reply = NULL;
-    struct problem *p =
-        wire_block(w->wait_redis, &w->wait_batch, w->stop_fd, timeout_ms + WATCHDOG_MS, &reply);
+    struct problem *p = wire_block(w->wait_redis, &w->wait_batch, (int[]){w->stop_fd, w->pause_fd},
+                                   timeout_ms + WATCHDOG_MS, &reply);
     if (p) {
         worker_pause(w, wire_wait_ms(w->wait_redis));
         return 0;
     }
     if (!reply)
-        return 0; /* stopping */
+        return 0; /* stopping or paused */
     if (reply->type == REDIS_REPLY_ERROR) {
         log_error("queue %s: cannot wait for jobs: %.200s", w->opts.queue, reply->str);
         worker_pause(w, ERROR_PAUSE_MS);

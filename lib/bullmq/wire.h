@@ -58,6 +58,11 @@ void batch_arg_int(struct batch *b, int64_t v);
 void batch_arg_pack(struct batch *b, const struct pack *p);
 void batch_arg_key(struct batch *b, const struct queue_keys *q, const char *suffix);
 
+/* Adding a job inside the transaction of a flow; and the id in an add's reply (producer.c). */
+void batch_add_in_flow(struct batch *b, const struct queue_keys *q,
+                       const struct bullmq_job_opts *opts, bool has_children);
+struct problem *read_added_id(const redisReply *reply, char *ret_id);
+
 /* Sends all commands in one write and reads all replies into b->replies (error replies stay
  * REDIS_REPLY_ERROR). Missing scripts are loaded and their calls sent again: they had not run.
  * PROBLEM_UNAVAILABLE when the connection failed or Redis cannot serve now (loading, a replica, out
@@ -73,10 +78,10 @@ struct problem *wire_reply_problem(const redisReply *reply);
 /* Time in ms until the next contact is allowed after failures; 0: now. */
 int64_t wire_wait_ms(const struct bullmq_redis *redis);
 
-/* For a blocking command with a way to interrupt it: sends the batch's one command and waits for
- * the reply at most timeout_ms or until `wake_fd` is readable. *ret_reply is NULL in the latter
- * case (the connection is then dropped, the command abandoned). */
-struct problem *wire_block(struct bullmq_redis *redis, struct batch *b, int wake_fd,
+/* For a blocking command with ways to interrupt it: sends the batch's one command and waits for
+ * the reply at most timeout_ms or until one of `wake_fds` is readable. *ret_reply is NULL in the
+ * latter case (the connection is then dropped, the command abandoned). */
+struct problem *wire_block(struct bullmq_redis *redis, struct batch *b, const int wake_fds[2],
                            int64_t timeout_ms, redisReply **ret_reply);
 
 /* Closes the connection; the next batch opens another. */

@@ -253,6 +253,7 @@ static void worker_free(struct bullmq_worker **worker)
     bullmq_redis_free(&w->side_redis);
     fd_close(&w->stop_fd);
     fd_close(&w->end_fd);
+    fd_close(&w->pause_fd);
     pthread_mutex_destroy(&w->lock);
     pthread_mutex_destroy(&w->side_lock);
     pthread_cond_destroy(&w->changed);
@@ -272,10 +273,11 @@ struct problem *bullmq_worker_new(const struct bullmq_worker_opts *opts, struct 
     w->q = q;
     w->stop_fd = eventfd(0, EFD_CLOEXEC);
     w->end_fd = eventfd(0, EFD_CLOEXEC);
+    w->pause_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     copy_opts(w, opts);
     init_locks(w);
     init_lists(w);
-    if (w->stop_fd < 0 || w->end_fd < 0)
+    if (w->stop_fd < 0 || w->end_fd < 0 || w->pause_fd < 0)
         return problem_new(NULL, PROBLEM_INTERNAL, "no file descriptors for a worker");
     TRY(open_connections(w));
     *ret = TAKE(w);
@@ -310,6 +312,27 @@ void bullmq_worker_stop(struct bullmq_worker *w)
     ssize_t written = write(w->stop_fd, &one, sizeof(one));
     (void)written; /* a full counter is a stop already */
     errno = saved;
+}
+
+void bullmq_worker_pause(struct bullmq_worker *w)
+{
+    pthread_mutex_lock(&w->lock);
+    if (!w->paused)
+        eventfd_write(w->pause_fd, 1); /* ends the wait for the marker: it is for others now */
+    w->paused = true;
+    pthread_mutex_unlock(&w->lock);
+}
+
+void bullmq_worker_resume(struct bullmq_worker *w)
+{
+    eventfd_t ignored;
+    pthread_mutex_lock(&w->lock);
+    if (w->paused)
+        eventfd_read(w->pause_fd, &ignored);
+    w->paused = false;
+    w->drained = false;
+    pthread_cond_broadcast(&w->changed);
+    pthread_mutex_unlock(&w->lock);
 }
 
 static struct timespec mono_after(int64_t ms)

@@ -20,7 +20,13 @@
 #define SLOTS_MAX 256
 
 enum work_state { WORK_FREE, WORK_READY, WORK_RUNNING, WORK_DONE };
-enum work_report { REPORT_COMPLETED, REPORT_FAILED, REPORT_DELAYED, REPORT_RETRIED };
+enum work_report {
+    REPORT_COMPLETED,
+    REPORT_FAILED,
+    REPORT_DELAYED,
+    REPORT_RETRIED,
+    REPORT_LIMITED /* back to wait, no attempt lost */
+};
 
 /* One job in our hands: from the reply that brought it until Redis took its report. */
 struct work {
@@ -34,6 +40,8 @@ struct work {
     int64_t locked_ms;     /* [lock] when the lock was last taken */
     atomic_bool lost;
     json_t *opts; /* stored options; NULL when unreadable */
+    json_t *data; /* NULL when gone or not JSON */
+    bool limited; /* the handler asked for a rate limit */
 
     /* the report */
     enum work_report report;
@@ -49,6 +57,7 @@ struct bullmq_worker {
     struct queue_keys q;
     char uuid[40];
     int stop_fd, end_fd; /* eventfds: readable once stopping; once all slots are gone */
+    int pause_fd;        /* eventfd: readable while paused */
 
     struct bullmq_redis *talk_redis; /* the talker's */
     struct bullmq_redis *wait_redis; /* the waiter's */
@@ -67,6 +76,7 @@ struct bullmq_worker {
     bool talking;           /* [lock] somebody owns talk_redis */
     bool waiting;           /* [lock] somebody owns wait_redis */
     bool stopping;          /* [lock] */
+    bool paused;            /* [lock] */
     bool drained;           /* [lock] the last fetch found nothing */
     int64_t block_until_ms; /* [lock] next delayed job, wall clock; 0: none known */
     int64_t limit_until_ms; /* [lock] rate limited until, wall clock */
@@ -100,6 +110,7 @@ bool worker_may_wait(const struct bullmq_worker *w);
 void work_run(struct work *work, struct arena *arena, void *slot_state);
 void work_clear(struct work *work); /* back to empty, keeping buffers */
 const redisReply *work_field(const struct work *work, const char *name); /* or NULL */
+struct work *work_of(const struct bullmq_job *job);
 
 /* keeper.c */
 void *worker_keeper(void *worker);

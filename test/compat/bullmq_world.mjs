@@ -1,7 +1,7 @@
 // A Redis of its own on a free port, stock BullMQ objects on it, and bullmq_cli from the build.
 //
 // Rule: everything started here is remembered and ended by close(), by pid, also after a failure.
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -83,6 +83,14 @@ export class BullWorld {
         const { code, signal } = await child.ended;
         if (code !== 0) throw new Error(`bullmq_cli ${args.join(' ')}: ${code ?? signal}\n${child.output}`);
         return child.output;
+    }
+
+    // Adds jobs, flows or schedulers from C, given as Node has them; returns the ids.
+    put(queue, ...lines) {
+        const input = lines.map((line) => JSON.stringify(line)).join('\n');
+        const child = spawnSync(cliPath, ['--port', String(this.port), 'put', queue], { input });
+        if (child.status !== 0) throw new Error(`put: ${child.status ?? child.signal} ${child.stderr}`);
+        return child.stdout.toString().trim().split('\n');
     }
 
     newName(base = 'q') {

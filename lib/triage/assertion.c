@@ -5,14 +5,16 @@
  * break: words inside the mention itself are no triggers ("no respira" is not a denial). */
 #include "triage/triage_int.h"
 
+#include "base/cleanup.h"
+
 #define REACH_MAX 40 /* tokens looked at on either side */
 
 /* How far each kind reaches, in tokens between trigger and mention; 0: it has no reach. */
 static const uint8_t reach[TRIGGER__COUNT] = {
-    [TRIGGER_NEG_PRE] = 25,  [TRIGGER_NEG_POST] = 8,  [TRIGGER_POSS_PRE] = 12,
-    [TRIGGER_POSS_POST] = 6, [TRIGGER_HYPO_PRE] = 40, [TRIGGER_HIST_PRE] = 40,
-    [TRIGGER_HIST_NEAR] = 6, [TRIGGER_NEG_NEAR] = 6,  [TRIGGER_HIST_POST] = 3,
-    [TRIGGER_EXP_PRE] = 20,
+    [TRIGGER_NEG_PRE] = 25,  [TRIGGER_NEG_POST] = 8,   [TRIGGER_POSS_PRE] = 12,
+    [TRIGGER_POSS_POST] = 6, [TRIGGER_HYPO_PRE] = 40,  [TRIGGER_HIST_PRE] = 40,
+    [TRIGGER_HIST_NEAR] = 6, [TRIGGER_NEG_NEAR] = 6,   [TRIGGER_HIST_POST] = 3,
+    [TRIGGER_EXP_PRE] = 20,  [TRIGGER_EXP_CHILD] = 20,
 };
 
 static bool is_post(uint16_t kind)
@@ -38,10 +40,13 @@ static bool is_shadowed(const struct matches *all, size_t a, struct span mention
     size_t i = a;
     while (i > 0 && all->m[i - 1].from + PATTERN_ELEMENTS >= m->from)
         i--;
-    for (; i < all->n && all->m[i].from <= m->from; i++) {
+    for (; i < all->n && all->m[i].from < m->to; i++) {
         const struct match *o = &all->m[i];
         bool in_mention = o->from < mention.to && o->to > mention.from;
-        if (is_negation(o->owner) && is_negation(m->owner))
+        bool runs_on = o->owner == TRIGGER_PSEUDO && o->from > m->from && o->to > m->to;
+        if (runs_on && is_negation(m->owner) && !in_mention)
+            return true; /* "que no" before "no para" */
+        if (o->from > m->from || (is_negation(o->owner) && is_negation(m->owner)))
             continue;
         if (o->to >= m->to && o->words > m->words && !in_mention)
             return true;
@@ -50,10 +55,21 @@ static bool is_shadowed(const struct matches *all, size_t a, struct span mention
 }
 
 void contexts_read(struct arena *arena, const struct triage_rules *rules, unsigned langs,
-                   const struct tokens *tokens, struct contexts *ret)
+                   struct tokens *tokens, struct contexts *ret)
 {
+    const struct span nowhere = {SIZE_MAX, 0};
     ret->tokens = tokens;
+    ret->child = false;
+    ret->denies = arena_array(arena, tokens->n + 1, sizeof(*ret->denies));
     pattern_set_find(arena, &rules->triggers, langs, tokens, &ret->triggers);
+    for (size_t i = 0; i < ret->triggers.n; i++) {
+        const struct match *m = &ret->triggers.m[i];
+        if (is_negation(m->owner) || m->owner == TRIGGER_PSEUDO)
+            ret->denies[m->from] = true;
+        if (is_negation(m->owner) && m->owner != TRIGGER_NEG_POST &&
+            !is_shadowed(&ret->triggers, i, nowhere))
+            tokens->t[m->from].denies = true;
+    }
 }
 
 void contexts_protect(struct contexts *c, const bool *taken)
@@ -62,7 +78,8 @@ void contexts_protect(struct contexts *c, const bool *taken)
     for (size_t i = 0; i < c->triggers.n; i++) {
         const struct match *m = &c->triggers.m[i];
         bool clear = true;
-        for (size_t at = m->from; at < m->to; at++)
+        bool names = m->owner == TRIGGER_EXP_REPORT || m->owner == TRIGGER_EXP_LINK;
+        for (size_t at = m->from; at < m->to && !names; at++)
             clear = clear && !taken[at];
         if (clear)
             c->triggers.m[kept++] = *m;
@@ -95,15 +112,55 @@ static size_t first_trigger(const struct matches *m, size_t from)
     return lo;
 }
 
-/* True when a terminating word stands in [from, to). "with" and "has" do not end an "if". */
+static bool is_relative(uint16_t kind)
+{
+    return kind == TRIGGER_EXP_PRE || kind == TRIGGER_EXP_CHILD;
+}
+
+/* The first token after what joins a relative and the illness ("mother with"), `from` without it.
+ */
+static size_t link_end(const struct contexts *c, size_t from)
+{
+    const struct matches *m = &c->triggers;
+    size_t end = from;
+    for (size_t i = first_trigger(m, from); i < m->n && m->m[i].from == from; i++)
+        end = m->m[i].owner == TRIGGER_EXP_LINK && m->m[i].to > end ? m->m[i].to : end;
+    return end;
+}
+
+/* True when a terminating word stands in [from, to). "with" and "has" do not end an "if"; the verb
+ * that a denial or a doubt belongs to ("no refiere", "not complaining of") ends neither. */
 static bool is_ended(const struct contexts *c, uint16_t kind, size_t from, size_t to,
                      struct span mention)
 {
     const struct matches *m = &c->triggers;
+    size_t verb = kind == TRIGGER_NEG_PRE || kind == TRIGGER_NEG_NEAR || kind == TRIGGER_POSS_PRE
+                      ? from
+                      : SIZE_MAX;
+    if (is_relative(kind))
+        from = link_end(c, from);
     for (size_t i = first_trigger(m, from); i < m->n && m->m[i].from < to; i++) {
         bool ends = m->m[i].owner == TRIGGER_TERM ||
                     (m->m[i].owner == TRIGGER_TERM_WEAK && kind != TRIGGER_HYPO_PRE);
-        if (ends && m->m[i].to <= to && !is_shadowed(m, i, mention))
+        bool own = m->m[i].from == verb && c->tokens->t[verb].brk == BRK_NONE;
+        if (ends && !own && m->m[i].to <= to && !is_shadowed(m, i, mention))
+            return true;
+    }
+    return false;
+}
+
+/* True for the relative who tells or brings: "mother says", "by his wife". */
+static bool is_reporter(const struct contexts *c, const struct match *m)
+{
+    const struct matches *all = &c->triggers;
+    size_t from = m->from > 6 ? m->from - 6 : 0;
+    bool linked = link_end(c, m->to) > m->to; /* "sister with asthma" brings nobody */
+    for (size_t i = first_trigger(all, from); i < all->n && all->m[i].from <= m->to; i++) {
+        const struct match *o = &all->m[i];
+        if (o->owner != TRIGGER_EXP_REPORT)
+            continue;
+        bool before = o->to == m->from || o->to + 1 == m->from; /* "by", "by his" */
+        if (before || (o->from == m->to && !linked && c->tokens->t[m->to].brk == BRK_NONE))
             return true;
     }
     return false;
@@ -155,10 +212,30 @@ static bool pre_reaches(const struct contexts *c, const struct match *m, struct 
     bool near = m->owner == TRIGGER_HIST_NEAR || m->owner == TRIGGER_NEG_NEAR;
     if (near && has_brk(t, m->to, mention.from, BRK_COMMA))
         return false;
+    if (is_relative(m->owner) && is_reporter(c, m))
+        return false;
+    /* "does not eat, does not breathe": the second denies for itself */
+    if (is_negation(m->owner) && c->denies[mention.from] &&
+        has_brk(t, m->to, mention.from, BRK_COMMA))
+        return false;
     if (heading && m->owner != TRIGGER_NEG_PRE)
         return true;
     return mention.from - m->to <= reach[m->owner] &&
            !is_ended(c, m->owner, m->to, mention.from, mention);
+}
+
+/* "niega", "no hay" behind a mention deny it only where nothing follows that they could deny:
+ * "palpitations: denies" against "weakness, denies fall". */
+static bool has_own_object(const struct contexts *c, const struct match *m)
+{
+    const struct matches *all = &c->triggers;
+    if (brk_before(c->tokens, m->to) != BRK_NONE)
+        return false;
+    for (size_t i = first_trigger(all, m->from); i < all->n && all->m[i].from == m->from; i++) {
+        if (all->m[i].owner == TRIGGER_NEG_PRE && all->m[i].to == m->to)
+            return true;
+    }
+    return false;
 }
 
 static bool post_reaches(const struct contexts *c, const struct match *m, struct span mention)
@@ -170,12 +247,55 @@ static bool post_reaches(const struct contexts *c, const struct match *m, struct
                (brk_before(t, m->from) == BRK_COLON || brk_before(t, m->to) >= BRK_COMMA);
     if (m->from > mention.to && has_label(t, mention.to - 1, m->from - 1))
         return false;
+    if (m->owner == TRIGGER_NEG_POST && has_own_object(c, m))
+        return false;
     return distance <= reach[m->owner] && !is_ended(c, m->owner, mention.to, m->from, mention);
 }
 
-/* "[ ] fever", "fever (-)", "fever: [x] no" and ticks. True when a mark decides. */
+/* 'y' or 'n' when the token is an answer printed on forms, 0 when it is not. */
+static char printed_answer(const struct tokens *t, size_t at)
+{
+    static const struct str yes[] = {STR("si"), STR("yes"), STR("s"), STR("y")};
+    static const struct str no[] = {STR("no"), STR("n")};
+    struct str word = {t->norm + t->t[at].norm, t->t[at].norm_len};
+    for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+        if (str_eq(word, yes[i]))
+            return 'y';
+    }
+    return str_eq(word, no[0]) || str_eq(word, no[1]) ? 'n' : 0;
+}
+
+static bool is_box(const struct tokens *t, size_t at)
+{
+    return t->t[at].word == SYMBOL_BOX_ON || t->t[at].word == SYMBOL_BOX_OFF;
+}
+
+/* "chest pain [ ] Yes [x] No" or "Yes ( ) No (x)": the ticked answer decides, none ticked is none
+ * given. True when such columns stand behind the mention. */
+static bool columns_say(const struct tokens *t, size_t to, enum triage_assertion *ret)
+{
+    bool ticked[2] = {false, false}; /* yes, no */
+    size_t at = to;
+    while (at + 1 < t->n && t->t[at].brk != BRK_SENTENCE && t->t[at + 1].brk < BRK_COLON) {
+        size_t box = is_box(t, at) ? at : at + 1, word = at + (box == at);
+        char answer = is_box(t, box) ? printed_answer(t, word) : 0;
+        /* "[ ] fever [ ] no appetite": the word must stand for itself */
+        bool alone = at + 2 == t->n || t->t[at + 2].word < SYMBOL_FIRST_WORD ||
+                     t->t[at + 2].brk != BRK_NONE || (word == at && answer != 0);
+        if (answer == 0 || (!alone && at == to))
+            break;
+        ticked[answer == 'n'] |= t->t[box].word == SYMBOL_BOX_ON;
+        at += 2;
+    }
+    *ret = ticked[0] ? TRIAGE_AFFIRMED : TRIAGE_NEGATED;
+    return at > to;
+}
+
+/* "[ ] fever", "fever (-)" and ticks. True when a mark decides. */
 static bool mark_says(const struct tokens *t, size_t from, size_t to, enum triage_assertion *ret)
 {
+    if (columns_say(t, to, ret))
+        return true;
     uint16_t before = from > 0 ? t->t[from - 1].word : SYMBOL_NONE;
     uint16_t after = to < t->n ? t->t[to].word : SYMBOL_NONE;
     uint16_t mark = SYMBOL_NONE;
@@ -206,7 +326,7 @@ static bool is_doubted(const struct contexts *c, struct span mention)
 
 static enum triage_assertion verdict(const bool *found, bool doubted)
 {
-    if (found[TRIGGER_EXP_PRE])
+    if (found[TRIGGER_EXP_PRE] || found[TRIGGER_EXP_CHILD])
         return TRIAGE_OTHER;
     if (found[TRIGGER_NEG_PRE] || found[TRIGGER_NEG_NEAR] || found[TRIGGER_NEG_POST] ||
         found[TRIGGER_ANSWER])
@@ -234,9 +354,14 @@ enum triage_assertion contexts_of(const struct contexts *c, size_t from, size_t 
         bool after = m->from >= to && is_post(m->owner);
         if (found[m->owner] || (!before && !after) || is_shadowed(all, i, mention))
             continue;
+        if (m->owner == TRIGGER_EXP_CHILD && c->child)
+            continue;
+        if (m->owner == TRIGGER_HYPO_PRE && m->words == 1 && c->tokens->t[m->from].accent)
+            continue; /* with its accent it is a yes, "si" is if */
         found[m->owner] = before ? pre_reaches(c, m, mention) : post_reaches(c, m, mention);
     }
-    if (to > 0 && c->tokens->t[to - 1].question && brk_before(c->tokens, to) != BRK_COLON)
+    bool asked = to > 0 && c->tokens->t[to - 1].question && brk_before(c->tokens, to) != BRK_COLON;
+    if (asked || (from < c->tokens->n && c->tokens->t[from].doubt))
         found[TRIGGER_POSS_POST] = true;
     return verdict(found, is_doubted(c, mention));
 }

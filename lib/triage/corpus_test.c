@@ -1,5 +1,6 @@
 /* The engine against published sets: the figures of the README stay where they are.
- * Usage: triage_corpus_test negex_kit_en.tsv nubes_s1_es.tsv ktas_dev.csv */
+ * Usage: triage_corpus_test negex_kit_en.tsv nubes_s1_es.tsv ktas_dev.csv context_own.tsv
+ *        presentations_own.tsv */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -204,14 +205,89 @@ static void test_the_emergency_visits_are_told_apart(void **state)
     assert_int_equal(first_missed, 0);
 }
 
+/* Opens a table of our own behind its comments and heading. */
+static FILE *own_open(const char *file, char **line, size_t *cap)
+{
+    FILE *f = fopen(file, "r");
+    assert_non_null(f);
+    while (getline(line, cap, f) > 0 && (*line)[0] == '#') {
+    }
+    return f;
+}
+
+/* lang expected phrase sentence */
+static void test_phrases_of_a_front_desk_are_understood(void **state)
+{
+    (void)state;
+    char *line = NULL;
+    size_t cap = 0, n = 0, right = 0;
+    FILE *f = own_open(files[3], &line, &cap);
+    while (getline(&line, &cap, f) > 0) {
+        struct str c[COLUMNS] = {0};
+        assert_true(split(line, '\t', c) == 4);
+        enum triage_assertion a = triage_context(arena, triage_rules_default(), c[0], c[2], c[3]);
+        bool same = str_eq(c[1], str_of(triage_assertion_name(a)));
+        if (!same)
+            printf("  %s, not " STR_FMT ": " STR_FMT "\n", triage_assertion_name(a), STR_ARG(c[1]),
+                   STR_ARG(c[3]));
+        n++;
+        right += same;
+        arena_reset(arena);
+    }
+    free(line);
+    fclose(f);
+    printf("Own phrases: %zu/%zu\n", right, n);
+    assert_true(n >= 300);
+    assert_true(right * 1000 >= n * 985);
+}
+
+/* lang expected age_months sex complaint */
+static bool presentation_is_right(const struct str *c)
+{
+    uint64_t age = 0;
+    assert_true(str_u64(c[2], 2000, &age));
+    struct triage_text text = {"complaint", c[4]};
+    struct triage_input in = {.lang = c[0], .age_months = (int)age, .sex = c[3].p[0]};
+    in.texts = &text;
+    in.text_count = 1;
+    struct triage_result r;
+    triage_score(arena, triage_rules_default(), &in, &r);
+    bool right = r.emergency == str_eq(c[1], STR("urgent"));
+    if (!right)
+        printf("  %d, not " STR_FMT ": " STR_FMT "\n", r.score, STR_ARG(c[1]), STR_ARG(c[4]));
+    arena_reset(arena);
+    return right;
+}
+
+static void test_red_flags_in_plain_words_are_emergencies_and_benign_ones_none(void **state)
+{
+    (void)state;
+    char *line = NULL;
+    size_t cap = 0, n = 0, right = 0;
+    FILE *f = own_open(files[4], &line, &cap);
+    while (getline(&line, &cap, f) > 0) {
+        struct str c[COLUMNS] = {0};
+        assert_true(split(line, '\t', c) == 5);
+        n++;
+        right += presentation_is_right(c);
+    }
+    free(line);
+    fclose(f);
+    printf("Own presentations: %zu/%zu\n", right, n);
+    assert_true(n >= 500);
+    assert_int_equal(right, n);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_english_kit_is_understood),
         cmocka_unit_test(test_the_spanish_set_is_understood),
         cmocka_unit_test(test_the_emergency_visits_are_told_apart),
+        cmocka_unit_test(test_phrases_of_a_front_desk_are_understood),
+        cmocka_unit_test(test_red_flags_in_plain_words_are_emergencies_and_benign_ones_none),
     };
-    if (argc != 4)
+    if (argc != 6)
         return 2;
     files = argv + 1;
     arena = arena_new((size_t)64 << 20);

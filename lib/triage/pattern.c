@@ -55,6 +55,28 @@ static const char *word_add(struct symbols *s, struct str raw, struct pattern *p
     return NULL;
 }
 
+/* "#year", or "#300-999": a whole number in that range. */
+static const char *number_add(struct str raw, struct pattern *p)
+{
+    uint64_t least, most;
+    struct str range = {raw.p + 1, raw.n - 1};
+    if (p->count == 0)
+        return "a phrase does not begin with a number";
+    if (p->count == PATTERN_ELEMENTS)
+        return "too many words in a phrase";
+    struct element e = {.kind = ELEMENT_WORD, .symbol = SYMBOL_YEAR};
+    if (!str_eq(raw, STR("#year"))) {
+        struct str first = str_cut(&range, '-');
+        if (!str_u64(first, 9999, &least) || !str_u64(range, 9999, &most) || least > most)
+            return "a number is #year or #LEAST-MOST up to 9999";
+        e = (struct element){
+            .kind = ELEMENT_NUMBER, .symbol = (uint16_t)least, .most = (uint16_t)most};
+    }
+    p->e[p->count++] = e;
+    p->words++;
+    return NULL;
+}
+
 const char *pattern_compile(struct symbols *s, struct str phrase, int gap_min, int gap_max,
                             struct pattern *ret)
 {
@@ -63,13 +85,8 @@ const char *pattern_compile(struct symbols *s, struct str phrase, int gap_min, i
         struct str raw = str_cut(&phrase, ' ');
         if (raw.n == 0)
             continue;
-        if (str_eq(raw, STR("#year")) && ret->count > 0 && ret->count < PATTERN_ELEMENTS) {
-            ret->e[ret->count++] = (struct element){.kind = ELEMENT_WORD, .symbol = SYMBOL_YEAR};
-            ret->words++;
-            continue;
-        }
         if (!str_eq(raw, STR("_"))) {
-            const char *wrong = word_add(s, raw, ret);
+            const char *wrong = raw.p[0] == '#' ? number_add(raw, ret) : word_add(s, raw, ret);
             if (wrong != NULL)
                 return wrong;
             continue;
@@ -129,8 +146,17 @@ void pattern_set_index(struct arena *arena, struct pattern_set *set, size_t symb
     }
 }
 
-static bool token_is(const struct token *t, const struct element *e)
+static bool number_is(const struct tokens *tokens, const struct token *t, const struct element *e)
 {
+    uint64_t value;
+    struct str digits = {tokens->norm + t->norm, t->norm_len};
+    return t->number && str_u64(digits, 9999, &value) && value >= e->symbol && value <= e->most;
+}
+
+static bool token_is(const struct tokens *tokens, const struct token *t, const struct element *e)
+{
+    if (e->kind == ELEMENT_NUMBER)
+        return number_is(tokens, t, e);
     if (e->kind == ELEMENT_WORD)
         return t->word == e->symbol;
     for (size_t i = 0; i < TOKEN_PREFIXES && t->prefixes[i] != 0; i++) {
@@ -149,6 +175,8 @@ static bool match_rest(const struct pattern *p, size_t element, const struct tok
         if (e->kind == ELEMENT_GAP) {
             for (size_t skip = e->gap_min; skip <= e->gap_max; skip++) {
                 struct match tried = *m;
+                if (skip > 0 && at + skip <= tokens->n && tokens->t[at + skip - 1].denies)
+                    return false; /* "pregnant, no bleeding" is no bleeding */
                 if (match_rest(p, element + 1, tokens, at + skip, &tried)) {
                     *m = tried;
                     return true;
@@ -156,7 +184,7 @@ static bool match_rest(const struct pattern *p, size_t element, const struct tok
             }
             return false;
         }
-        if (at >= tokens->n || at - m->from >= 64 || !token_is(&tokens->t[at], e))
+        if (at >= tokens->n || at - m->from >= 64 || !token_is(tokens, &tokens->t[at], e))
             return false;
         for (size_t i = m->to; i <= at; i++) {
             if (tokens->t[i].brk == BRK_SENTENCE && i > m->from)

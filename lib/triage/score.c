@@ -213,11 +213,12 @@ static void score_text(struct scoring *s, const struct triage_text *text)
     struct contexts contexts;
     tokens_read(s->arena, text->text, &tokens);
     tokens_look_up(s->rules->symbols, &tokens);
-    pattern_set_find(s->arena, &s->rules->lexicon, s->langs, &tokens, &all);
     contexts_read(s->arena, s->rules, s->langs, &tokens, &contexts);
+    pattern_set_find(s->arena, &s->rules->lexicon, s->langs, &tokens, &all);
     bool *taken = arena_array(s->arena, tokens.n + 1, sizeof(*taken));
     take_words(s, &all, taken);
     contexts_protect(&contexts, taken);
+    contexts.child = s->in->age_months >= 0 && s->in->age_months < AGE_NEWS2;
     if (tokens.cut)
         review_add(s->ret, "text too long");
     for (size_t i = 0; i < all.n; i++) {

@@ -85,9 +85,12 @@ void symbols_add_typos(struct symbols *s)
     }
 }
 
-/* True when the two differ by one letter added, dropped, changed, or by two neighbours swapped. */
+/* True when the two differ by one letter added, dropped, changed, or by two neighbours swapped; the
+ * first letter is right ("afebrile" is no "febrile", "ranging" no "hanging"). */
 static bool one_wrong(struct str a, struct str b)
 {
+    if (a.p[0] != b.p[0])
+        return false;
     size_t i = 0, j = 0;
     while (i < a.n && i < b.n && a.p[i] == b.p[i])
         i++;

@@ -18,6 +18,8 @@ struct reader {
     size_t word_norm;
     bool open;
     bool digits_only;
+    bool doubt; /* the next word stands behind a question mark of its own */
+    bool accent;
     enum brk brk;
     size_t line_ends;
 };
@@ -31,8 +33,13 @@ static void brk_raise(struct reader *r, enum brk brk)
 static struct token *token_add(struct reader *r, size_t start, size_t end)
 {
     struct token *t = &r->out->t[r->out->n++];
-    *t = (struct token){.start = (uint32_t)start, .end = (uint32_t)end, .brk = (uint8_t)r->brk};
+    *t = (struct token){.start = (uint32_t)start,
+                        .end = (uint32_t)end,
+                        .brk = (uint8_t)r->brk,
+                        .doubt = r->doubt,
+                        .accent = r->accent};
     r->brk = BRK_NONE;
+    r->doubt = r->accent = false;
     r->line_ends = 0;
     return t;
 }
@@ -86,7 +93,11 @@ static bool decomposed_add(struct reader *r, size_t at, ucs4_t c, int depth)
             letter_add(r, at, a);
         return letter;
     }
-    if (uc_combining_class(c) != 0 || is_invisible(c))
+    if (uc_combining_class(c) != 0) {
+        r->accent = r->open;
+        return true;
+    }
+    if (is_invisible(c))
         return true;
     int tag = 0;
     ucs4_t parts[UC_DECOMPOSITION_MAX_LENGTH];
@@ -140,6 +151,11 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char)c >= 0x80;
+}
+
 /* Words that a stop abbreviates when a small letter follows: "abd. pain", "Dr. X". */
 static bool is_abbreviation(struct str word)
 {
@@ -185,6 +201,19 @@ static bool answer_follows(struct str text, size_t at)
     return false;
 }
 
+/* "fracture?" doubts the word before, "?fracture" the word behind it. */
+static void question(struct reader *r, size_t at)
+{
+    bool glued_behind = at + 1 < r->text.n && is_letter(r->text.p[at + 1]);
+    if (glued_behind && (at == 0 || !is_letter(r->text.p[at - 1]))) {
+        r->doubt = true;
+        return;
+    }
+    if (r->out->n > 0)
+        r->out->t[r->out->n - 1].question = true;
+    brk_raise(r, answer_follows(r->text, at + 1) ? BRK_COLON : BRK_SENTENCE);
+}
+
 static void punctuation(struct reader *r, size_t at)
 {
     word_close(r, at);
@@ -194,9 +223,7 @@ static void punctuation(struct reader *r, size_t at)
             brk_raise(r, BRK_SENTENCE);
         break;
     case '?':
-        if (r->out->n > 0)
-            r->out->t[r->out->n - 1].question = true;
-        brk_raise(r, answer_follows(r->text, at + 1) ? BRK_COLON : BRK_SENTENCE);
+        question(r, at);
         break;
     case ';':
     case '!':

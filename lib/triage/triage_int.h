@@ -44,6 +44,9 @@ struct token {
     bool typo;   /* `word` was found with one letter wrong */
     bool number;
     bool question;                     /* a question mark follows */
+    bool doubt;                        /* a question mark stands before it: "?DVT" */
+    bool denies;                       /* "no", "sin": a phrase's gap does not skip it */
+    bool accent;                       /* it lost an accent: an accented "si" is no "if" */
     uint16_t word;                     /* symbol of the word, SYMBOL_NONE when the rules lack it */
     uint16_t prefixes[TOKEN_PREFIXES]; /* symbols of "word*" that begin it; 0 ends */
 };
@@ -59,12 +62,13 @@ struct tokens {
 void tokens_read(struct arena *arena, struct str text, struct tokens *ret);
 
 /* ---- patterns -------------------------------------------------------------------------------- */
-enum element_kind { ELEMENT_WORD, ELEMENT_PREFIX, ELEMENT_GAP };
+enum element_kind { ELEMENT_WORD, ELEMENT_PREFIX, ELEMENT_GAP, ELEMENT_NUMBER };
 
 struct element {
     uint8_t kind;
     uint8_t gap_min, gap_max; /* words */
-    uint16_t symbol;
+    uint16_t symbol;          /* of a number: the least */
+    uint16_t most;
 };
 
 #define PATTERN_ELEMENTS 12
@@ -85,6 +89,9 @@ enum trigger_kind {
     TRIGGER_HIST_POST,
     TRIGGER_HIST_PSEUDO,
     TRIGGER_EXP_PRE,
+    TRIGGER_EXP_CHILD,  /* "my son": another person only where the patient is grown up */
+    TRIGGER_EXP_LINK,   /* joins a relative and the illness: "mother with", "padre tiene" */
+    TRIGGER_EXP_REPORT, /* who tells or brings, beside the relative: "mother says", "by his wife" */
     TRIGGER_EXP_PSEUDO,
     TRIGGER_ANSWER,    /* denies only as the answer to a label: "fever: no" */
     TRIGGER_TERM,      /* ends the reach of what stands before it */
@@ -155,8 +162,8 @@ void symbols_add_typos(struct symbols *s);
 /* Gives each token its symbols. */
 void tokens_look_up(const struct symbols *s, struct tokens *tokens);
 
-/* Compiles one phrase ("radiat* _ left arm"); gaps skip gap_min..gap_max words. Returns NULL or
- * what is wrong with it. */
+/* Compiles one phrase ("radiat* _ left arm", "glucose #300-999"); gaps skip gap_min..gap_max words.
+ * Returns NULL or what is wrong with it. */
 const char *pattern_compile(struct symbols *s, struct str phrase, int gap_min, int gap_max,
                             struct pattern *ret);
 void pattern_set_add(struct arena *arena, struct pattern_set *set, const struct pattern *p);
@@ -167,13 +174,16 @@ void pattern_set_find(struct arena *arena, const struct pattern_set *set, unsign
                       const struct tokens *tokens, struct matches *ret);
 
 /* ---- assertion ------------------------------------------------------------------------------- */
-/* Trigger matches of one text, ready to be asked about mentions. */
+/* Trigger matches of one text, ready to be asked about mentions. Reading them marks the tokens that
+ * deny, so it comes before the lexicon's phrases are looked for. */
 struct contexts {
     const struct tokens *tokens;
     struct matches triggers;
+    bool *denies; /* by token: a denying word begins here, also one that a concept took */
+    bool child;   /* the patient is one: "my son" is the patient */
 };
 void contexts_read(struct arena *arena, const struct triage_rules *rules, unsigned langs,
-                   const struct tokens *tokens, struct contexts *ret);
+                   struct tokens *tokens, struct contexts *ret);
 /* Drops the triggers that share a word with a concept found in the text: the "no" of "no respira"
  * denies nothing that follows. `taken` has one flag a token. */
 void contexts_protect(struct contexts *c, const bool *taken);

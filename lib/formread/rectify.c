@@ -10,31 +10,57 @@
 #define REDUCE      4
 #define SHEET_LEAST 0.35  /* share of the picture */
 #define FILL_LEAST  0.93  /* share of the corners' quadrangle that is bright */
+#define PRINT_REACH 41    /* odd; wider than a heading bar is high, at the reduced size */
+#define EDGE_REACH  9     /* odd; how far around a step of brightness shows */
+#define STEP_LEAST  14    /* percent of the light */
 #define EDGE_NEAR   0.012 /* a sheet this near to the picture's edges needs nothing */
 
 struct corners {
     double x[4], y[4]; /* top left, top right, bottom right, bottom left */
 };
 
-/* The largest bright component as 1 bpp of a reduced picture. */
+/* Where the brightness steps: 1 bpp, a band of EDGE_REACH on both sides of each step. A step is
+ * measured against the light around it, so a lamp's falloff is none. */
+static PIX *steps_find(PIX *plain)
+{
+    CLEANUP(pix_free) PIX *high = pixDilateGray(plain, EDGE_REACH, EDGE_REACH);
+    CLEANUP(pix_free) PIX *low = pixErodeGray(plain, EDGE_REACH, EDGE_REACH);
+    int w = pixGetWidth(plain), h = pixGetHeight(plain);
+    PIX *steps = pixCreate(w, h, 1);
+    if (high == NULL || low == NULL || steps == NULL) {
+        pixDestroy(&steps);
+        return NULL;
+    }
+    for (int y = 0; y < h; y++) {
+        const l_uint32 *up = pixGetData(high) + (size_t)y * pixGetWpl(high);
+        const l_uint32 *down = pixGetData(low) + (size_t)y * pixGetWpl(low);
+        l_uint32 *to = pixGetData(steps) + (size_t)y * pixGetWpl(steps);
+        for (int x = 0; x < w; x++) {
+            int most = GET_DATA_BYTE(up, x), least = GET_DATA_BYTE(down, x);
+            if ((most - least) * 100 > most * STEP_LEAST + 300)
+                SET_DATA_BIT(to, x);
+        }
+    }
+    return steps;
+}
+
+/* The area under the middle of the picture that no step of brightness cuts off, as 1 bpp of a
+ * reduced picture. Print is closed first: the sheet alone is left. */
 static PIX *sheet_mask(PIX *small)
 {
-    l_int32 level = 0;
     CLEANUP(pix_free) PIX *smooth = pixBlockconvGray(small, NULL, 2, 2);
-    if (smooth == NULL || pixSplitDistributionFgBg(smooth, 0.1f, 1, &level, NULL, NULL, NULL) != 0)
-        return NULL;
-    CLEANUP(pix_free) PIX *dark = pixThresholdToBinary(smooth, level);
-    CLEANUP(pix_free) PIX *bright = dark ? pixInvert(NULL, dark) : NULL;
-    CLEANUP(pix_free) PIX *closed = bright ? pixCloseSafeBrick(NULL, bright, 15, 15) : NULL;
-    if (closed == NULL)
-        return NULL;
-    /* the sheet is the component under the middle of the picture */
-    CLEANUP(pix_free) PIX *seed = pixCreateTemplate(closed);
-    int w = pixGetWidth(closed), h = pixGetHeight(closed);
+    CLEANUP(pix_free) PIX *framed = smooth ? pixAddBorder(smooth, PRINT_REACH, 0) : NULL;
+    CLEANUP(pix_free) PIX *plain = framed ? pixCloseGray(framed, PRINT_REACH, PRINT_REACH) : NULL;
+    CLEANUP(pix_free) PIX *steps = plain ? steps_find(plain) : NULL;
+    CLEANUP(pix_free) PIX *even = steps ? pixInvert(NULL, steps) : NULL;
+    CLEANUP(pix_free) PIX *seed = even ? pixCreateTemplate(even) : NULL;
     if (seed == NULL)
         return NULL;
-    pixRasterop(seed, w * 2 / 5, h * 2 / 5, w / 5, h / 5, PIX_SRC, closed, w * 2 / 5, h * 2 / 5);
-    return pixSeedfillBinary(NULL, seed, closed, 4);
+    int w = pixGetWidth(even), h = pixGetHeight(even);
+    pixRasterop(seed, w * 2 / 5, h * 2 / 5, w / 5, h / 5, PIX_SRC, even, w * 2 / 5, h * 2 / 5);
+    CLEANUP(pix_free) PIX *area = pixSeedfillBinary(NULL, seed, even, 4);
+    CLEANUP(pix_free) PIX *whole = area ? pixDilateBrick(NULL, area, EDGE_REACH, EDGE_REACH) : NULL;
+    return whole ? pixRemoveBorder(whole, PRINT_REACH) : NULL;
 }
 
 /* The mask's extreme points along the diagonals. */

@@ -90,13 +90,29 @@ static size_t next_digit(struct str text, size_t at, size_t limit)
     return at;
 }
 
+/* The next digit when only characters without width stand between, else `at`. */
+static size_t over_no_width(struct str text, size_t at)
+{
+    size_t pos = at;
+    for (size_t i = 0; i <= NONE_MAX && pos < text.n; i++) {
+        struct pan_char c = pan_char_at(text, pos);
+        if (c.class == CLASS_DIGIT)
+            return pos;
+        if (c.class != CLASS_NONE)
+            break;
+        pos += c.len;
+    }
+    return at;
+}
+
 /* Steps over digits that are no number's. */
 static void scan_skip(struct scan *s, struct str text, size_t limit)
 {
     while (s->skip && s->at < limit) {
         struct pan_char c = pan_char_at(text, s->at);
-        s->skip = c.class == CLASS_DIGIT;
-        s->at += s->skip ? c.len : 0U;
+        size_t next = c.class == CLASS_DIGIT ? s->at + c.len : over_no_width(text, s->at);
+        s->skip = next > s->at;
+        s->at = next;
     }
 }
 

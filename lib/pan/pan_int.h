@@ -54,6 +54,7 @@ struct glyph {
 
 #define RUN_MAX   96   /* glyphs held at once */
 #define RUN_BYTES 1536 /* and bytes */
+#define NONE_MAX  32   /* characters without width between two glyphs */
 #define SPAN_MAX  512  /* bytes a number may take with what stands in it */
 
 /* What the finder may look at before and after where it stands: all a stream has to keep. */

@@ -8,7 +8,6 @@
 #define LETTERS_MAX 8  /* letters without a digit among them end a run */
 #define LEAD_MAX    6  /* confused letters looked for before the first digit */
 #define LINES_MAX   2  /* line or cell breaks between two glyphs */
-#define NONE_MAX    32 /* characters without width between two glyphs */
 #define TOKEN_SIDE  24 /* characters looked at on each side of a bar */
 #define BARS_MAX    6  /* more bars in one token are lines */
 
@@ -48,10 +47,10 @@ static bool is_in_token(char c)
     return (c >= '0' && c <= '9') || c == '|' || ascii_is_confused(c);
 }
 
-static struct token token_around(struct str text, size_t at)
+static struct token token_around(struct str text, size_t from, size_t at)
 {
     size_t start = at, end = at + 1, part = 0;
-    while (start > 0 && at - start < TOKEN_SIDE && is_in_token(text.p[start - 1]))
+    while (start > from && at - start < TOKEN_SIDE && is_in_token(text.p[start - 1]))
         start--;
     while (end < text.n && end - at < TOKEN_SIDE && is_in_token(text.p[end]))
         end++;
@@ -73,13 +72,13 @@ static struct token token_around(struct str text, size_t at)
     return t;
 }
 
-/* A bar is the line of a box or a cell, or a badly read 1. Lines part what is as long on both
- * sides; a 1 makes a group as long as groups of a card number are. */
-static bool bar_is_line(struct str text, size_t at)
+/* A bar is the line of a box or a cell, or a badly read 1. The run starts at `from`. Lines part
+ * what is as long on both sides; a 1 makes a group as long as groups of a card number are. */
+static bool bar_is_line(struct str text, size_t from, size_t at)
 {
     if (at + 2 < text.n && text.p[at + 2] == '|' && text.p[at + 1] != '|')
         return true;
-    struct token t = token_around(text, at);
+    struct token t = token_around(text, from, at);
     if (t.parts == 0 || t.enclosed || t.bars > BARS_MAX || (t.parts > 1 && t.least == t.most))
         return true;
     if (t.bars > 1 && t.parts > 1 && t.least >= 3)
@@ -109,12 +108,12 @@ struct between {
     bool stop; /* not a separator any more */
 };
 
-static struct between between_read(struct str text, size_t at)
+static struct between between_read(struct str text, size_t from, size_t at)
 {
     struct between b = {.end = at};
     while (b.end < text.n) {
         struct pan_char c = pan_char_at(text, b.end);
-        bool bar = text.p[b.end] == '|' && bar_is_line(text, b.end);
+        bool bar = text.p[b.end] == '|' && bar_is_line(text, from, b.end);
         if (!bar && (c.class == CLASS_DIGIT || c.class == CLASS_LETTER))
             break;
         b.count += c.class != CLASS_NONE;
@@ -166,9 +165,9 @@ static bool is_word(struct str text, size_t pos)
 }
 
 /* %XX before a glyph: its digits may belong to the escape, so a number may start here. */
-static bool follows_percent(struct str text, size_t pos)
+static bool follows_percent(struct str text, size_t from, size_t pos)
 {
-    return pos >= 3 && text.p[pos - 3] == '%' && text.p[pos - 2] != ' ';
+    return pos >= from + 3 && text.p[pos - 3] == '%' && text.p[pos - 2] != ' ';
 }
 
 /* Appends glyphs from `pos` on until something else than a separator stands between. */
@@ -187,11 +186,11 @@ static void run_fill(struct str text, size_t pos, enum gap gap, struct run *run)
             run->gap_end = (uint8_t)gap;
             break;
         }
-        if (gap == GAP_NONE && follows_percent(text, pos))
+        if (gap == GAP_NONE && follows_percent(text, begin, pos))
             gap = GAP_GLUE;
         run_add(run, pos, c, gap);
         pos += c.len;
-        struct between b = between_read(text, pos);
+        struct between b = between_read(text, begin, pos);
         if (b.stop) {
             bool word = pos < text.n && is_word_byte((unsigned char)text.p[pos]);
             run->gap_end = word ? GAP_GLUE : GAP_END;

@@ -237,6 +237,8 @@ int cmd_clinic(int argc, char **argv)
     struct clinic_args args = {.timezone = "America/Bogota"};
     argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (tool_card_given(NAME, argc, argv))
+        return 2;
     struct str verb = str_of(args.verb);
     if (str_eq(verb, STR("create")))
         return run_create(&args);

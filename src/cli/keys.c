@@ -215,6 +215,8 @@ int cmd_keys(int argc, char **argv)
     struct keys_args args = {0};
     argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (tool_card_given(NAME, argc, argv))
+        return 2;
     struct str verb = str_of(args.verb);
     if (str_eq(verb, STR("new-master")))
         return run_new_master(&args);

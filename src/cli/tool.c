@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "pan/pan.h"
 
 #define TOOL_ARENA_MAX (64U << 20)
 
@@ -55,4 +56,15 @@ int tool_misused(const char *name, const char *fmt, ...)
     fprintf(stderr, " (see nexacore %s --help)\n", name);
     va_end(ap);
     return 2;
+}
+
+bool tool_card_given(const char *name, int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (pan_find(str_of(argv[i]), NULL, 0) == 0)
+            continue;
+        tool_misused(name, "an argument holds a card number; it was not used");
+        return true;
+    }
+    return false;
 }

@@ -29,4 +29,8 @@ int tool_status(const char *name, const struct problem *p);
 /* Prints what is wrong with the use of the command and returns 2. */
 int tool_misused(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* True, and said on stderr, when an argument holds a card number (lib/pan): what these commands are
+ * given is stored. The command then exits with 2. */
+bool tool_card_given(const char *name, int argc, char **argv);
+
 #endif

@@ -261,6 +261,8 @@ int cmd_user(int argc, char **argv)
     struct user_args args = {0};
     argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, &args);
+    if (tool_card_given(NAME, argc, argv))
+        return 2;
     struct str verb = str_of(args.verb);
     if (str_eq(verb, STR("create")) && !args.subject)
         return run_create(&args);

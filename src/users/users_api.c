@@ -5,6 +5,7 @@
 #include "auth/auth.h"
 #include "base/cleanup.h"
 #include "json/json_in.h"
+#include "pan/pan.h"
 #include "users/users_internal.h"
 
 static struct ctx *at_home(struct http_request *rq)
@@ -47,6 +48,8 @@ static struct problem *add(struct http_request *rq, struct http_response *rs)
     struct device_body body = {0};
     struct device device;
     TRY(json_body(rq->arena, rq->body, add_fields, ARRAY_LEN(add_fields), &body));
+    if (pan_find(body.token, NULL, 0) > 0) /* it would be sent to the provider as it is */
+        return problem_field(rq->arena, "/token", "must not hold a card number");
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     TRY(tx_begin(&tx, cx, PG_WRITE));
     TRY(device_add(&tx, cx, body.token, platforms[body.platform], &device));

@@ -15,10 +15,15 @@ enum {
 /* The http_config.before hook: token, user, role, X-Clinic-Id; sets rq->user to a struct ctx. */
 struct problem *auth_before(struct http_request *rq, struct http_response *rs);
 
-/* The context auth_before made. */
+/* The context auth_before made, with the connection of the lane thread that asks: an upload is
+ * admitted on one lane and handled on another, and a connection belongs to one thread. */
 static inline struct ctx *ctx_of(struct http_request *rq)
 {
-    return rq->user;
+    struct ctx *cx = rq->user;
+    const struct lane *lane = rq->lane;
+    if (cx && lane)
+        cx->db = lane->db;
+    return cx;
 }
 
 struct auth; /* JWKS, caches; one a process, thread safe */

@@ -7,6 +7,7 @@
  * programs expect; see --help. */
 #include <argp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -275,6 +276,38 @@ static void on_stop(int signal_number)
     bullmq_worker_stop(running);
 }
 
+/* SIGUSR1 pauses this worker, SIGUSR2 resumes it: waited for on a thread, because pausing takes a
+ * lock. */
+static void *pause_and_resume(void *worker)
+{
+    sigset_t set;
+    int got = 0;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGUSR2);
+    while (sigwait(&set, &got) == 0) {
+        if (got == SIGUSR1)
+            bullmq_worker_pause(worker);
+        else
+            bullmq_worker_resume(worker);
+        fprintf(stderr, "%s\n", got == SIGUSR1 ? "paused" : "resumed");
+    }
+    return NULL;
+}
+
+static pthread_t start_pausing(struct bullmq_worker *worker)
+{
+    pthread_t thread;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    sigaddset(&set, SIGUSR2);
+    pthread_sigmask(SIG_BLOCK, &set, NULL); /* the threads made from here on have it too */
+    if (pthread_create(&thread, NULL, pause_and_resume, worker))
+        exit(1);
+    return thread;
+}
+
 static struct problem *run_worker(struct cli *cli, bullmq_handler *handler, unsigned concurrency,
                                   unsigned jobs)
 {
@@ -300,6 +333,7 @@ static struct problem *run_worker(struct cli *cli, bullmq_handler *handler, unsi
     running = worker;
     signal(SIGTERM, on_stop); /* the running jobs finish, no others begin */
     signal(SIGINT, on_stop);
+    pthread_t pausing = start_pausing(worker);
     struct timing start = timing_now();
     struct problem *p = bullmq_worker_run(worker);
     struct bullmq_worker_stats stats;
@@ -312,6 +346,8 @@ static struct problem *run_worker(struct cli *cli, bullmq_handler *handler, unsi
            (unsigned long long)stats.trips);
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);
+    pthread_cancel(pausing);
+    pthread_join(pausing, NULL);
     bullmq_worker_close(&worker, CLOSE_MS);
     return p;
 }
@@ -401,6 +437,7 @@ static const char doc[] =
     "  lock QUEUE [N]          take one, extend its lock, complete it with {\"by\":\"C\"};\n"
     "                          N=1: abandon it without its lock, as after a crash\n"
     "  fail QUEUE N M          fail N attempts (boom); 3 attempts, exponential from M ms\n"
+    "  (work, run, hold: SIGTERM ends after the running jobs; SIGUSR1 pauses, SIGUSR2 resumes)\n"
     "  hold QUEUE N M          complete M jobs (0: for ever), each after N ms\n"
     "  stalled QUEUE N         one sweep for stalled jobs, interval N ms\n"
     "  pause QUEUE, resume QUEUE, counts QUEUE, check QUEUE\n"

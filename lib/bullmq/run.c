@@ -133,7 +133,7 @@ static void report_failed(struct running *run, const struct problem *p)
 
 static bool is_json(struct str text)
 {
-    json_t *value = json_loadb(text.p, text.n, JSON_DECODE_ANY, NULL);
+    json_t *value = json_loadb(text.p, text.n, JOB_JSON, NULL);
     json_decref(value);
     return value != NULL;
 }

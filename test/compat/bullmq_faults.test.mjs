@@ -165,22 +165,3 @@ test('adding to a Redis that is down or frozen is refused within two seconds', a
     assert.ok(down.ms < 2500, `${down.ms} ms`);
     assert.equal((await timed()).code, 0);
 });
-
-test('an unfit Redis is named with its cure', async () => {
-    const evicting = await BullWorld.open(['--maxmemory', '100mb', '--maxmemory-policy', 'allkeys-lru']);
-    const secret = await BullWorld.open(['--requirepass', 'pa:ss@w/ord']);
-    try {
-        const first = evicting.cli('check', 'q');
-        await first.ended;
-        assert.match(first.output, /allkeys-lru.*noeviction/);
-        const second = secret.cli('check', 'q');
-        await second.ended;
-        assert.match(second.output, /NOAUTH/);
-        secret.cliEnv = { REDISCLI_AUTH: 'pa:ss@w/ord' };
-        assert.match(await secret.cliDone('check', 'q'), /fit for queues/);
-        assert.match(await secret.cliDone('add', 'q', 1, 1), /add: 1 jobs/);
-    } finally {
-        await evicting.close();
-        await secret.close();
-    }
-});

@@ -93,6 +93,16 @@ export class BullWorld {
         return child.stdout.toString().trim().split('\n');
     }
 
+    // The same without holding this process up, to any port, so that faults can happen meanwhile.
+    async putOn(port, queue, ...lines) {
+        const child = this.#spawn(cliPath, ['--port', String(port), 'put', queue], { stdio: ['pipe', 'pipe', 'pipe'] });
+        child.stdin.on('error', () => {});
+        child.stdin.end(lines.map((line) => JSON.stringify(line)).join('\n'));
+        const { code, signal } = await child.ended;
+        if (code !== 0) throw new Error(`put: ${code ?? signal} ${child.output}`);
+        return child.output.trim().split('\n');
+    }
+
     newName(base = 'q') {
         return `${base}-${++this.#queues}`;
     }

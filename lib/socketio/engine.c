@@ -169,6 +169,7 @@ struct eio_session *eio_session_new(struct eio *eio, const struct http_request *
     sio_list_add(&eio->all, &session->all);
     eio->stats.connections++;
     eio->stats.opened++;
+    session->opened_us = clock_wall_us();
     ping_later(session);
     return session;
 }

@@ -75,6 +75,9 @@ enum eio_due {
     DUE_WS_LINGER,
     DUE_CONNECT,
     DUE_ASK,
+    DUE_REQUEST,
+    DUE_RESUBSCRIBE,
+    DUE_SESSIONS,
     DUE__COUNT
 };
 
@@ -133,6 +136,7 @@ struct eio_session {
     struct sio_list all, dirty, dead;
     enum sio_reason doom; /* when on the list of the doomed, linked by `dead` */
     struct eio_deadline beat;
+    int64_t opened_us;         /* wall clock */
     struct eio_ws *ws;         /* the transport, NULL while polling */
     struct eio_ws *probe;      /* a transport that would like to be */
     struct http_request *poll; /* the waiting GET */

@@ -6,6 +6,7 @@
 #include <msgpack.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/crypt.h"
 #include "socketio/json_scan.h"
 #include "socketio/packet.h"
@@ -94,11 +95,35 @@ static bool map_add(struct unpacking *u, uint64_t n)
     return true;
 }
 
-static bool ext_add(struct unpacking *u, uint64_t n) /* a date or undefined of JavaScript */
+/* A timestamp of MessagePack: 4, 8 or 12 bytes (spec.md, "Timestamp extension type"). */
+static bool date_add(struct buf *out, struct str bytes)
 {
-    struct str skipped;
-    buf_add_z(u->out, "null");
-    return take_bytes(u, n + 1, &skipped);
+    uint64_t wide = 0, seconds;
+    int64_t us;
+    for (size_t i = bytes.n > 8 ? 4 : 0; i < bytes.n; i++)
+        wide = wide << 8 | (uint8_t)bytes.p[i];
+    seconds = bytes.n == 8 ? wide & 0x3ffffffffULL : wide;
+    uint64_t nanos = bytes.n == 8 ? wide >> 34 : 0;
+    for (size_t i = 0; bytes.n == 12 && i < 4; i++)
+        nanos = nanos << 8 | (uint8_t)bytes.p[i];
+    if ((int64_t)seconds < -62167219200 || (int64_t)seconds > 253402300799 || nanos > 999999999)
+        return false; /* beyond the years 0 to 9999 */
+    us = (int64_t)seconds * 1000000 + (int64_t)nanos / 1000;
+    char text[CLOCK_TEXT_MAX];
+    clock_text(us, text);
+    buf_addf(out, "\"%s\"", text);
+    return true;
+}
+
+static bool ext_add(struct unpacking *u, uint64_t n)
+{
+    struct str type, bytes;
+    if (!take_bytes(u, 1, &type) || !take_bytes(u, n, &bytes))
+        return false;
+    bool is_date = (uint8_t)type.p[0] == 0xff && (n == 4 || n == 8 || n == 12);
+    if (!is_date || !date_add(u->out, bytes))
+        buf_add_z(u->out, "null"); /* undefined of JavaScript, for one */
+    return true;
 }
 
 static bool real_add(struct unpacking *u, unsigned bytes)
@@ -201,14 +226,13 @@ static bool value_add(struct unpacking *u)
     return ok;
 }
 
-bool msgpack_to_json(struct arena *arena, struct str base64, struct str *ret_json,
+bool msgpack_to_json(struct arena *arena, struct str bytes, struct str *ret_json,
                      struct sio_attachments *ret_binary)
 {
-    CLEANUP(buf_free) struct buf raw = BUF_MAX(TEXT_MAX);
     CLEANUP(buf_free) struct buf text = BUF_MAX(TEXT_MAX);
-    if (!base64_add_decoded(&raw, base64) || raw.len == 0)
+    if (bytes.n == 0 || bytes.n > TEXT_MAX)
         return false;
-    struct str kept = arena_str(arena, buf_str(&raw)); /* attachments point into it */
+    struct str kept = arena_str(arena, bytes); /* attachments point into it */
     const uint8_t *from = (const uint8_t *)kept.p;
     struct unpacking u = {.at = from, .end = from + kept.n, .out = &text};
     u.items = arena_array(arena, SIO_ATTACHMENTS_MAX, sizeof(*u.items));
@@ -217,6 +241,14 @@ bool msgpack_to_json(struct arena *arena, struct str base64, struct str *ret_jso
     *ret_json = arena_str(arena, buf_str(&text));
     *ret_binary = (struct sio_attachments){u.items, u.count};
     return true;
+}
+
+bool msgpack64_to_json(struct arena *arena, struct str base64, struct str *ret_json,
+                       struct sio_attachments *ret_binary)
+{
+    CLEANUP(buf_free) struct buf raw = BUF_MAX(TEXT_MAX);
+    return base64_add_decoded(&raw, base64) &&
+           msgpack_to_json(arena, buf_str(&raw), ret_json, ret_binary);
 }
 
 /* ---- packing --------------------------------------------------------------------------------- */

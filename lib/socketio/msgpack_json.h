@@ -7,9 +7,13 @@
 
 #include "socketio/socketio.h"
 
-/* Decodes base64 text of one MessagePack map. Extension types and NaN become null. */
-bool msgpack_to_json(struct arena *arena, struct str base64, struct str *ret_json,
+/* Decodes one MessagePack value. Timestamps (extension -1) become the text JSON gives a Date; other
+ * extensions and NaN become null. */
+bool msgpack_to_json(struct arena *arena, struct str bytes, struct str *ret_json,
                      struct sio_attachments *ret_binary);
+/* The same of base64 text. */
+bool msgpack64_to_json(struct arena *arena, struct str base64, struct str *ret_json,
+                       struct sio_attachments *ret_binary);
 
 /* Appends MessagePack of a JSON text in which placeholders stand for attachments. */
 bool json_to_msgpack(struct str json, struct sio_attachments binary, struct buf *out);

@@ -378,9 +378,81 @@ static void test_a_binary_broadcast_of_node_is_read(void **state)
     assert_int_equal(m.binary.count, 1);
     assert_memory_equal(m.binary.items[0].p, "\x01\x02", 2);
     CLEANUP(buf_free) struct buf out = BUF_MAX(10000);
-    stream_write(&out, &(struct sio_target){0}, m.json, m.binary);
+    CLEANUP(buf_free) struct buf json = BUF_MAX(10000);
+    stream_write_broadcast(&json, &(struct sio_target){0}, m.json, NULL, 0);
+    stream_write(&out, buf_str(&json), m.binary);
     assert_text(buf_str(&out), "gqZwYWNrZXSCpHR5cGUCpGRhdGGSoWLEAgECpG9wdHODpXJvb21zkKZleGNlc"
                                "HSQpWZsYWdzgA==");
+    arena_free(&arena);
+}
+
+static void test_a_date_of_javascript_becomes_the_text_json_gives_it(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new(1 << 24);
+    static const struct {
+        struct str packed;
+        const char *json;
+    } cases[] = {
+        /* notepack writes 12 bytes, @msgpack/msgpack 4 or 8 where they do */
+        {{"\xc7\x0c\xff\x07\x54\xd4\xc0\x00\x00\x00\x00\x69\x21\x60\x00", 15},
+         "\"2025-11-22T07:02:24.123Z\""},
+        {{"\xd6\xff\x69\x21\x60\x00", 6}, "\"2025-11-22T07:02:24.000Z\""},
+        {{"\xd7\xff\x1d\x53\x53\x00\x69\x21\x60\x00", 10}, "\"2025-11-22T07:02:24.123Z\""},
+        {{"\xc7\x0c\xff\xff\xff\xff\xff\x00\x00\x00\x00\x69\x21\x60\x00", 15}, "null"},
+        {{"\xd4\x00\x00", 3}, "null"}, /* undefined */
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct str json;
+        struct sio_attachments binary;
+        assert_true(msgpack_to_json(arena, cases[i].packed, &json, &binary));
+        assert_text(json, cases[i].json);
+    }
+    arena_free(&arena);
+}
+
+static void test_questions_and_answers_of_servers_are_read(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new(1 << 24);
+    struct stream_message m;
+    assert_true(stream_read(arena, STREAM_FETCH,
+                            STR("{\"opts\":{\"rooms\":[\"r\"],\"except\":[],\"flags\":{}},"
+                                "\"requestId\":\"0123456789abcdef\"}"),
+                            &m));
+    assert_text(m.request, "0123456789abcdef");
+    assert_text(m.to.rooms[0], "r");
+    assert_true(
+        stream_read(arena, STREAM_BROADCAST,
+                    STR("{\"packet\":{\"type\":2,\"data\":[\"q\",1]},\"requestId\":\"x\","
+                        "\"opts\":{\"rooms\":[],\"except\":[],\"flags\":{\"timeout\":500}}}"),
+                    &m));
+    assert_int_equal(m.timeout_ms, 500);
+    assert_true(stream_read(arena, STREAM_SERVER_EMIT, STR("{\"packet\":[\"hi\",1,2]}"), &m));
+    assert_text(m.name, "hi");
+    assert_text(m.args, "[1,2]");
+    assert_null(m.request.p);
+    assert_true(stream_read(arena, STREAM_CLIENT_COUNT,
+                            STR("{\"requestId\":\"x\",\"clientCount\":7}"), &m));
+    assert_int_equal(m.count, 7);
+    assert_true(stream_read(arena, STREAM_CLIENT_ANSWER, STR("{\"requestId\":\"x\"}"), &m));
+    assert_text(m.value, "null");
+    static const struct {
+        enum stream_type type;
+        const char *data;
+    } wrong[] = {
+        {STREAM_FETCH, "{\"opts\":{}}"},
+        {STREAM_FETCH, "{\"opts\":{},\"requestId\":\"\"}"},
+        {STREAM_FETCH, "{\"opts\":{},\"requestId\":\"012345678901234567890123456789012\"}"},
+        {STREAM_FETCH_ANSWER, "{\"requestId\":\"x\",\"sockets\":1}"},
+        {STREAM_CLIENT_COUNT, "{\"requestId\":\"x\",\"clientCount\":-1}"},
+        {STREAM_CLIENT_COUNT, "{\"clientCount\":1}"},
+        {STREAM_SERVER_EMIT, "{\"packet\":[]}"},
+        {STREAM_SERVER_EMIT, "{\"packet\":{}}"},
+        {STREAM_HEARTBEAT, "{}"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++)
+        assert_false(stream_read(arena, wrong[i].type, str_of(wrong[i].data), &m));
     arena_free(&arena);
 }
 
@@ -482,6 +554,8 @@ int main(void)
         cmocka_unit_test(test_frame_heads_have_the_shortest_length),
         cmocka_unit_test(test_a_broadcast_written_is_read_back),
         cmocka_unit_test(test_a_binary_broadcast_of_node_is_read),
+        cmocka_unit_test(test_a_date_of_javascript_becomes_the_text_json_gives_it),
+        cmocka_unit_test(test_questions_and_answers_of_servers_are_read),
         cmocka_unit_test(test_entries_that_are_none_are_refused),
         cmocka_unit_test(test_redis_urls_are_read),
         cmocka_unit_test(test_the_map_finds_what_is_in_it_and_nothing_else),

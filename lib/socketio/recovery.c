@@ -1,6 +1,8 @@
 /* Connection state recovery on the Redis stream, as @socket.io/redis-streams-adapter keeps it:
- * sessions are SET under sio:session:<pid> (base64 of MessagePack {sid,pid,rooms,data}) when a
- * connection is lost, and taken with GETDEL when the client comes back.
+ * sessions are SET under sio:session:<pid> (base64 of MessagePack {sid,pid,rooms,data}) and taken
+ * with GETDEL when the client comes back. Node writes a session when a connection is lost; here it
+ * is written when the client connects and renewed while it lives, so that it outlives the server's
+ * sudden death too.
  *
  * The rule not to break: a socket joins its rooms in the same turn in which everything up to the
  * reader's last entry has been looked at, and ignores live entries up to there: so each event comes
@@ -8,11 +10,13 @@
 #include "socketio/adapter.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/crypt.h"
 #include "socketio/json_scan.h"
 #include "socketio/msgpack_json.h"
 
-enum { COUNT = 200, CALLS_MAX = 100, SESSION_NAME_MAX = 64 };
+enum { COUNT = 200, CALLS_MAX = 100, SESSION_NAME_MAX = 64, RENEWED_AT_ONCE = 2000 };
+#define RENEW_TICK_US     1000000L
 #define SESSION_ARENA_MAX ((size_t)64 << 20)
 #define KEY               "sio:session:"
 
@@ -37,22 +41,83 @@ static void session_write(const struct sio_socket *socket, struct buf *json)
     buf_add_z(json, "}}");
 }
 
-void sio_session_save(struct sio_socket *socket, enum sio_reason reason)
+static bool session_set(const struct sio_socket *socket, unsigned for_ms)
 {
-    struct sio_server *server = socket->nsp->server;
-    struct sio_adapter *adapter = server->adapter;
-    if (!may_come_back(reason) || !adapter->writer.is_up)
-        return;
+    struct sio_adapter *adapter = socket->nsp->server->adapter;
     CLEANUP(buf_free) struct buf json = BUF_MAX(SIO_DATA_MAX);
     CLEANUP(buf_free) struct buf packed = BUF_MAX(SIO_DATA_MAX);
     CLEANUP(buf_free) struct buf text = BUF_MAX(2 * SIO_DATA_MAX);
+    if (!adapter->writer.is_up)
+        return false;
     session_write(socket, &json);
     if (json.overflowed || !json_to_msgpack(buf_str(&json), (struct sio_attachments){0}, &packed))
-        return;
+        return false;
     base64_add(&text, buf_str(&packed));
     redisAsyncCommand(adapter->writer.ctx, NULL, NULL, "SET " KEY "%s %b PX %u", socket->pid,
-                      text.data, text.len, server->eio->options.recovery_ms);
-    adapter->stats.saved++;
+                      text.data, text.len, for_ms);
+    return true;
+}
+
+static unsigned recovery_ms(const struct sio_socket *socket)
+{
+    return socket->nsp->server->eio->options.recovery_ms;
+}
+
+/* For half as long again as a session lives, because it is renewed at half its time. */
+void sio_session_keep(struct sio_socket *socket)
+{
+    socket->kept_us = clock_mono_us();
+    session_set(socket, recovery_ms(socket) + recovery_ms(socket) / 2);
+}
+
+void sio_session_end(struct sio_socket *socket, enum sio_reason reason)
+{
+    struct sio_adapter *adapter = socket->nsp->server->adapter;
+    if (may_come_back(reason))
+        adapter->stats.saved += session_set(socket, recovery_ms(socket));
+    else if (adapter->writer.is_up)
+        redisAsyncCommand(adapter->writer.ctx, NULL, NULL, "DEL " KEY "%s", socket->pid);
+}
+
+/* A namespace's sockets are in the order in which their sessions were written. */
+void sio_session_changed(struct sio_socket *socket)
+{
+    socket->kept_us = 0;
+    sio_list_del(&socket->in_nsp);
+    sio_list_add(socket->nsp->sockets.next, &socket->in_nsp);
+}
+
+void sio_sessions_stale(struct sio_adapter *adapter)
+{
+    struct sio_list *all = &adapter->server->namespaces;
+    for (struct sio_list *n = all->next; n != all; n = n->next) {
+        struct sio_list *sockets = &SIO_OF(n, struct sio_namespace, all)->sockets;
+        for (struct sio_list *s = sockets->next; s != sockets; s = s->next)
+            SIO_OF(s, struct sio_socket, in_nsp)->kept_us = 0;
+    }
+}
+
+static void sessions_renew(struct sio_namespace *nsp, int64_t before_us)
+{
+    for (int i = 0; i < RENEWED_AT_ONCE && !sio_list_empty(&nsp->sockets); i++) {
+        struct sio_socket *socket = SIO_OF(nsp->sockets.next, struct sio_socket, in_nsp);
+        if (socket->kept_us > before_us)
+            return;
+        sio_session_keep(socket);
+        sio_list_del(&socket->in_nsp);
+        sio_list_add(&nsp->sockets, &socket->in_nsp);
+    }
+}
+
+void sio_sessions_fire(struct eio *eio, struct eio_deadline *deadline)
+{
+    struct sio_adapter *adapter = SIO_OF(deadline, struct sio_adapter, sessions);
+    struct sio_list *all = &adapter->server->namespaces;
+    int64_t now = clock_mono_us();
+    for (struct sio_list *n = all->next; adapter->writer.is_up && n != all; n = n->next)
+        sessions_renew(SIO_OF(n, struct sio_namespace, all),
+                       now - (int64_t)eio->options.recovery_ms * 500);
+    eio_due_set(eio, DUE_SESSIONS, deadline, now + RENEW_TICK_US);
 }
 
 /* ---- the end of a restoration ------------------------------------------------------------------
@@ -81,11 +146,25 @@ static void restore_fail(struct sio_restore *restore)
         sio_accept_now(socket);
 }
 
+/* The client is back before we noticed that its old connection is dead. */
+static void predecessor_close(struct sio_namespace *nsp, const struct sio_restore *restore)
+{
+    struct sio_map_node *node = sio_map_get(&nsp->by_sid, restore->sid);
+    if (!node)
+        return;
+    struct sio_socket *old = SIO_OF(node, struct sio_socket, by_sid);
+    if (ct_equal(str_of(old->pid), restore->pid))
+        eio_session_close(old->conn->session, SIO_TRANSPORT_CLOSE, NULL);
+}
+
 /* Everything up to the reader's last entry was looked at: from here on the socket is live. */
 static void restore_done(struct sio_restore *restore)
 {
     struct sio_adapter *adapter = restore->adapter;
     struct sio_socket *socket = sio_get(restore->socket);
+    if (socket)
+        predecessor_close(socket->nsp, restore);
+    socket = sio_get(restore->socket); /* closing called the application */
     if (!socket || sio_map_get(&socket->nsp->by_sid, restore->sid)) {
         restore_fail(restore);
         return;
@@ -178,7 +257,8 @@ static void range_done(redisAsyncContext *ctx, void *answer, void *data)
         restore->offset[entry.id.n] = '\0';
     }
     struct sio_stream_id here = sio_stream_id_of(str_of(restore->offset));
-    bool reader_is_ahead = sio_stream_id_after(sio_stream_id_of(str_of(adapter->last)), here);
+    bool reader_is_ahead =
+        sio_stream_id_after(sio_stream_id_of(str_of(socket->nsp->stream->last)), here);
     if (reply->elements == 0 && !reader_is_ahead)
         restore_done(restore);
     else
@@ -187,10 +267,11 @@ static void range_done(redisAsyncContext *ctx, void *answer, void *data)
 
 static void range_next(struct sio_restore *restore)
 {
-    struct sio_adapter *adapter = restore->adapter;
+    const struct sio_socket *socket = sio_get(restore->socket);
     restore->calls++;
-    if (redisAsyncCommand(adapter->writer.ctx, range_done, restore, "XRANGE %s (%s + COUNT %d",
-                          adapter->stream, restore->offset, COUNT) != REDIS_OK)
+    if (!socket || redisAsyncCommand(restore->adapter->writer.ctx, range_done, restore,
+                                     "XRANGE %s (%s + COUNT %d", socket->nsp->stream->name,
+                                     restore->offset, COUNT) != REDIS_OK)
         restore_fail(restore);
 }
 
@@ -233,7 +314,7 @@ static bool session_read(struct sio_restore *restore, const struct sio_socket *s
     struct arena *arena = restore->arena;
     struct str json, rooms, data, identity = STR("");
     struct sio_attachments none = {0};
-    if (restore->session.n == 0 || !msgpack_to_json(arena, restore->session, &json, &none) ||
+    if (restore->session.n == 0 || !msgpack64_to_json(arena, restore->session, &json, &none) ||
         !sio_json_is(json, '{', 0))
         return false;
     if (!text_member(arena, json, "sid", SESSION_NAME_MAX, &restore->sid) || restore->sid.n != 20 ||
@@ -283,7 +364,7 @@ bool sio_restore_begin(struct sio_socket *socket)
         return false;
     struct arena *arena = arena_new(SESSION_ARENA_MAX);
     struct str pid, offset;
-    bool ok = adapter->writer.is_up && adapter->stats.connected &&
+    bool ok = adapter->writer.is_up && adapter->reading &&
               text_member(arena, buf_str(&socket->wish), "pid", SESSION_NAME_MAX, &pid) &&
               text_member(arena, buf_str(&socket->wish), "offset", 40, &offset) &&
               is_made_of(pid, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") &&
@@ -301,7 +382,7 @@ bool sio_restore_begin(struct sio_socket *socket)
     socket->state = SIO_STATE_RESTORING;
     redisAsyncContext *ctx = adapter->writer.ctx;
     redisAsyncCommand(ctx, session_in, restore, "GETDEL " KEY "%b", pid.p, pid.n);
-    redisAsyncCommand(ctx, offset_in, restore, "XRANGE %s %s %s", adapter->stream, restore->offset,
-                      restore->offset);
+    redisAsyncCommand(ctx, offset_in, restore, "XRANGE %s %s %s", socket->nsp->stream->name,
+                      restore->offset, restore->offset);
     return true;
 }

@@ -2,6 +2,7 @@
 #include "socketio/server.h"
 
 #include "base/cleanup.h"
+#include "socketio/adapter.h"
 
 static struct sio_room *room_find(const struct sio_namespace *nsp, struct str name)
 {
@@ -50,6 +51,8 @@ void sio_join(struct sio_socket *socket, struct str name)
     sio_list_add(&room->members, &member->in_room);
     sio_list_add(&socket->rooms, &member->in_socket);
     room->count++;
+    if (socket->state == SIO_STATE_CONNECTED && socket->pid[0])
+        sio_session_changed(socket);
 }
 
 static void member_end(struct sio_member *member)
@@ -69,8 +72,11 @@ static void member_end(struct sio_member *member)
 void sio_leave(struct sio_socket *socket, struct str name)
 {
     struct sio_member *member = member_find(socket, name);
-    if (member)
-        member_end(member);
+    if (!member)
+        return;
+    member_end(member);
+    if (socket->state == SIO_STATE_CONNECTED && socket->pid[0])
+        sio_session_changed(socket);
 }
 
 void sio_leave_all(struct sio_socket *socket)

@@ -55,30 +55,55 @@ void sio_packet_send(struct sio_conn *conn, enum sio_type type, struct str nsp, 
 
 /* ---- one socket ------------------------------------------------------------------------------ */
 
-static void event_send(struct sio_socket *socket, const char *event, const uint64_t *id,
-                       struct str args, struct sio_attachments binary)
+void sio_offset_add(struct buf *json, struct str id)
+{
+    if (json->len == 0 || !id.p)
+        return;
+    json->len--; /* the closing bracket */
+    buf_addf(json, ",\"" STR_FMT "\"]", STR_ARG(id));
+}
+
+/* `json` is the array ["name",...]; with `id` the client is to answer. */
+static bool event_send(struct sio_socket *socket, const uint64_t *id, struct str json,
+                       struct sio_attachments binary, bool is_volatile)
+{
+    struct sio_server *server = socket->nsp->server;
+    struct sio_frames frames =
+        sio_frames_of(server, SIO_EVENT, socket->nsp->name, id, json, binary);
+    bool sent = sio_frames_send(socket->conn, &frames, is_volatile);
+    sio_frames_free(server, &frames);
+    return sent;
+}
+
+/* Where clients may recover, the client takes a last argument that is a text for the offset of what
+ * it has seen: so it gets one, as from Node; that of the last broadcast before this event. */
+static bool emit(struct sio_socket *socket, const char *event, struct str args,
+                 struct sio_attachments binary, bool is_volatile)
 {
     if (socket->state != SIO_STATE_CONNECTED)
-        return;
-    struct sio_server *server = socket->nsp->server;
+        return false;
     struct str name = str_of(event);
-    CLEANUP(buf_free) struct buf json = BUF_MAX(args.n + name.n * 6 + 64);
+    CLEANUP(buf_free) struct buf json = BUF_MAX(args.n + name.n * 6 + 128);
     sio_packet_event(&json, name, args);
-    struct sio_frames frames =
-        sio_frames_of(server, SIO_EVENT, socket->nsp->name, id, buf_str(&json), binary);
-    sio_frames_send(socket->conn, &frames, false);
-    sio_frames_free(server, &frames);
+    if (!is_volatile)
+        sio_offset_add(&json, sio_adapter_offset(socket));
+    return event_send(socket, NULL, buf_str(&json), binary, is_volatile);
 }
 
 void sio_emit_binary(struct sio_socket *socket, const char *event, struct str args,
                      struct sio_attachments binary)
 {
-    event_send(socket, event, NULL, args, binary);
+    emit(socket, event, args, binary, false);
 }
 
 void sio_emit(struct sio_socket *socket, const char *event, struct str args)
 {
-    event_send(socket, event, NULL, args, (struct sio_attachments){0});
+    emit(socket, event, args, (struct sio_attachments){0}, false);
+}
+
+bool sio_emit_volatile(struct sio_socket *socket, const char *event, struct str args)
+{
+    return emit(socket, event, args, (struct sio_attachments){0}, true);
 }
 
 void sio_answer_binary(struct sio_ack ack, struct str args, struct sio_attachments binary)
@@ -98,22 +123,39 @@ void sio_answer(struct sio_ack ack, struct str args)
     sio_answer_binary(ack, args, (struct sio_attachments){0});
 }
 
-void sio_ask(struct sio_socket *socket, const char *event, struct str args, unsigned timeout_ms,
-             sio_answered *answered, void *arg)
+void sio_ask_json(struct sio_socket *socket, struct str json, struct sio_attachments binary,
+                  unsigned timeout_ms, sio_answered *answered, void *arg)
 {
     if (socket->state != SIO_STATE_CONNECTED) {
         answered(socket, false, STR("[]"), (struct sio_attachments){0}, arg);
         return;
     }
     struct sio_ask *ask = sio_ask_begin(socket, timeout_ms, answered, arg);
-    event_send(socket, event, &ask->id, args, (struct sio_attachments){0});
+    event_send(socket, &ask->id, json, binary, false);
+}
+
+void sio_ask_binary(struct sio_socket *socket, const char *event, struct str args,
+                    struct sio_attachments binary, unsigned timeout_ms, sio_answered *answered,
+                    void *arg)
+{
+    struct str name = str_of(event);
+    CLEANUP(buf_free) struct buf json = BUF_MAX(args.n + name.n * 6 + 64);
+    sio_packet_event(&json, name, args);
+    sio_ask_json(socket, buf_str(&json), binary, timeout_ms, answered, arg);
+}
+
+void sio_ask(struct sio_socket *socket, const char *event, struct str args, unsigned timeout_ms,
+             sio_answered *answered, void *arg)
+{
+    sio_ask_binary(socket, event, args, (struct sio_attachments){0}, timeout_ms, answered, arg);
 }
 
 /* ---- many sockets ---------------------------------------------------------------------------- */
 
 struct delivery {
     const struct sio_frames *frames;
-    uint64_t mark; /* sockets that carry it were served, or are excepted */
+    struct buf *refs; /* instead of delivering: who would get it */
+    uint64_t mark;    /* sockets that carry it were served, or are excepted */
     size_t count;
     bool is_volatile;
     struct sio_stream_id id; /* {0}: of no stream */
@@ -124,6 +166,12 @@ static void deliver_to(struct sio_socket *socket, struct delivery *d)
     if (socket->mark == d->mark || socket->state != SIO_STATE_CONNECTED)
         return;
     socket->mark = d->mark;
+    if (d->refs) {
+        struct sio_ref ref = sio_ref(socket);
+        buf_add(d->refs, &ref, sizeof(ref));
+        d->count++;
+        return;
+    }
     if (d->id.ms && !sio_stream_id_after(d->id, socket->seen))
         return;
     d->count += sio_frames_send(socket->conn, d->frames, d->is_volatile);
@@ -149,6 +197,33 @@ static void except(struct sio_socket *socket, struct delivery *d)
     socket->mark = d->mark;
 }
 
+static void each_of_target(struct sio_namespace *nsp, const struct sio_target *to,
+                           struct delivery *d)
+{
+    d->mark = ++nsp->server->mark;
+    for (size_t i = 0; i < to->except_count; i++)
+        each_in_room(nsp, to->except[i], d, except);
+    for (size_t i = 0; i < to->room_count; i++)
+        each_in_room(nsp, to->rooms[i], d, deliver_to);
+    if (to->room_count == 0)
+        for (struct sio_list *n = nsp->sockets.next; n != &nsp->sockets; n = n->next)
+            deliver_to(SIO_OF(n, struct sio_socket, in_nsp), d);
+}
+
+size_t sio_target_refs(struct sio_namespace *nsp, const struct sio_target *to, struct buf *refs)
+{
+    struct delivery d = {.refs = refs};
+    each_of_target(nsp, to, &d);
+    return refs->len / sizeof(struct sio_ref);
+}
+
+struct sio_socket *sio_ref_at(const struct buf *refs, size_t i)
+{
+    struct sio_ref ref;
+    memcpy(&ref, refs->data + i * sizeof(ref), sizeof(ref));
+    return sio_get(ref);
+}
+
 size_t sio_deliver(struct sio_namespace *nsp, const struct sio_target *to, struct str json,
                    struct sio_attachments binary)
 {
@@ -160,15 +235,8 @@ size_t sio_deliver_entry(struct sio_namespace *nsp, const struct sio_target *to,
 {
     struct sio_server *server = nsp->server;
     struct sio_frames frames = sio_frames_of(server, SIO_EVENT, nsp->name, NULL, json, binary);
-    struct delivery d = {
-        .frames = &frames, .mark = ++server->mark, .is_volatile = to->is_volatile, .id = id};
-    for (size_t i = 0; i < to->except_count; i++)
-        each_in_room(nsp, to->except[i], &d, except);
-    for (size_t i = 0; i < to->room_count; i++)
-        each_in_room(nsp, to->rooms[i], &d, deliver_to);
-    if (to->room_count == 0)
-        for (struct sio_list *n = nsp->sockets.next; n != &nsp->sockets; n = n->next)
-            deliver_to(SIO_OF(n, struct sio_socket, in_nsp), &d);
+    struct delivery d = {.frames = &frames, .is_volatile = to->is_volatile, .id = id};
+    each_of_target(nsp, to, &d);
     sio_frames_free(server, &frames);
     server->deliveries += d.count;
     return d.count;

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/cleanup.h"
+#include "socketio/adapter.h"
 #include "socketio/json_scan.h"
 
 static const char *const reason_names[SIO_REASON__COUNT] = {
@@ -269,6 +270,7 @@ static void server_memory(struct sio_server *server)
     server->members = sio_pool_of(arena, sizeof(struct sio_member));
     server->asks = sio_pool_of(arena, sizeof(struct sio_ask));
     server->partials = sio_pool_of(arena, sizeof(struct sio_partial));
+    sio_cluster_memory(server);
     sio_list_init(&server->namespaces);
     sio_list_init(&server->dead_conns);
     sio_list_init(&server->dead_sockets);
@@ -288,12 +290,16 @@ struct problem *sio_server_new(uv_loop_t *loop, struct http_server *http,
     eio->sweep = sweep;
     eio->due[DUE_CONNECT].fire = connect_fire;
     eio->due[DUE_ASK].fire = sio_ask_fire;
+    eio->due[DUE_REQUEST].fire = sio_request_fire;
+    eio->due[DUE_RESUBSCRIBE].fire = sio_resubscribe_fire;
+    eio->due[DUE_SESSIONS].fire = sio_sessions_fire;
     *ret = server;
     return NULL;
 }
 
 void sio_server_close(struct sio_server *server, void (*done)(void *arg), void *arg)
 {
+    sio_requests_end(server);
     eio_close(server->eio, done, arg); /* first: sockets save their sessions */
     sio_adapter_close(server);
 }
@@ -310,8 +316,9 @@ void sio_server_free(struct sio_server **server_at)
         sio_map_free(&nsp->by_sid);
         sio_map_free(&nsp->rooms);
     }
-    struct sio_pool *pools[] = {&server->conns,   &server->sockets, &server->rooms,
-                                &server->members, &server->asks,    &server->partials};
+    struct sio_pool *pools[] = {&server->conns,    &server->sockets, &server->rooms,
+                                &server->members,  &server->asks,    &server->partials,
+                                &server->requests, &server->polls};
     for (size_t i = 0; i < ARRAY_LEN(pools); i++)
         sio_pool_end(pools[i]);
     struct eio *eio = server->eio; /* the server lives in its arena */
@@ -332,6 +339,8 @@ struct problem *sio_namespace_add(struct sio_server *server,
                                   struct sio_namespace **ret)
 {
     struct str name = str_of(config->name);
+    if (server->adapter)
+        return problem_new(NULL, PROBLEM_INTERNAL, "namespaces come before the adapter");
     if (name.n == 0 || name.n > SIO_NAMESPACE_MAX || name.p[0] != '/' ||
         memchr(name.p, ',', name.n) || sio_namespace_find(server, name))
         return problem_new(NULL, PROBLEM_INTERNAL, "bad or repeated namespace " STR_FMT,

@@ -51,6 +51,7 @@ struct sio_socket {
     void *data;
     uint64_t mark; /* of the last broadcast that saw it */
     uint64_t ask_id;
+    int64_t kept_us;           /* when its session was last written; see recovery.c */
     struct sio_stream_id seen; /* up to here it got everything by restoration */
     struct buf identity;       /* the application's; a session is restored for the same one only */
     struct buf wish;           /* the client's auth, when it asks for its old session */
@@ -94,16 +95,19 @@ struct sio_namespace {
     struct sio_map by_sid, rooms;
     struct sio_list sockets;
     size_t count;
+    struct sio_stream *stream; /* the adapter's, of this namespace; NULL without one */
 };
 
 struct sio_adapter;
+struct sio_stream;
 
 struct sio_server {
     struct eio *eio;
     struct arena *arena; /* the engine's */
-    struct sio_pool conns, sockets, rooms, members, asks, partials;
+    struct sio_pool conns, sockets, rooms, members, asks, partials, requests, polls;
     struct sio_list namespaces;
     struct sio_list dead_conns, dead_sockets;
+    struct sio_list asking; /* struct sio_request: our questions to all servers */
     struct sio_adapter *adapter;
     uint64_t mark;
     uint64_t sockets_now, deliveries, events_ignored;
@@ -137,9 +141,18 @@ struct sio_frames sio_frames_of(struct sio_server *server, enum sio_type type, s
 void sio_frames_free(struct sio_server *server, struct sio_frames *frames);
 bool sio_frames_send(struct sio_conn *conn, const struct sio_frames *frames, bool is_volatile);
 void sio_packet_send(struct sio_conn *conn, enum sio_type type, struct str nsp, struct str json);
+/* Makes `id` the last element of the array in `json`; nothing when it is p NULL. */
+void sio_offset_add(struct buf *json, struct str id);
 /* To local sockets; `json` is the whole array `["name",...]`. */
 size_t sio_deliver(struct sio_namespace *nsp, const struct sio_target *to, struct str json,
                    struct sio_attachments binary);
+
+/* Appends a struct sio_ref for each connected local socket of the target, each once. */
+size_t sio_target_refs(struct sio_namespace *nsp, const struct sio_target *to, struct buf *refs);
+struct sio_socket *sio_ref_at(const struct buf *refs, size_t i); /* NULL: gone meanwhile */
+/* sio_ask with the whole array ["name",...]. */
+void sio_ask_json(struct sio_socket *socket, struct str json, struct sio_attachments binary,
+                  unsigned timeout_ms, sio_answered *answered, void *arg);
 
 /* room.c */
 void sio_leave_all(struct sio_socket *socket);
@@ -152,6 +165,8 @@ size_t sio_deliver_entry(struct sio_namespace *nsp, const struct sio_target *to,
 /* True when it comes back through the stream and must not be delivered now. */
 bool sio_adapter_publish(struct sio_namespace *nsp, const struct sio_target *to, struct str json,
                          struct sio_attachments binary);
+/* What a client of this socket may give back as the offset of what it has seen; p NULL: none. */
+struct str sio_adapter_offset(const struct sio_socket *socket);
 void sio_adapter_close(struct sio_server *server);
 void sio_adapter_free(struct sio_server *server);
 

@@ -13,6 +13,7 @@
 
 struct flags {
     struct sio_options options;
+    struct sio_adapter_options adapter;
     unsigned port;
     const char *redis;
     const char *origins[9];
@@ -106,7 +107,11 @@ static const char help[] =
     "  --max-queue BYTES     waiting for one client; default 4194304\n"
     "  --origin O            a browser origin that may connect; repeatable; default any\n"
     "  --recovery            lost sessions can be restored for 2 minutes; wants --redis\n"
-    "  --redis URL           join the servers on this Redis' stream\n"
+    "  --redis URL           join the servers on this Redis\n"
+    "  --stream NAME         of them; default socket.io\n"
+    "  --streams N           streamCount of them; default 1\n"
+    "  --max-length N        of a stream, about; default 10000\n"
+    "  --channel PREFIX      of their channels, and `key` of emitters; default socket.io\n"
     "  --engine-only         Engine.IO alone: every message is echoed\n"
     "  --kit                 more events: see sio_echo_kit.c\n"
     "  --client-suite        the support server of socket.io-client's own tests\n";
@@ -123,6 +128,10 @@ enum {
     ORIGIN,
     RECOVERY,
     REDIS,
+    STREAM,
+    STREAMS,
+    MAX_LENGTH,
+    CHANNEL,
     ENGINE_ONLY,
     KIT,
     CLIENT_SUITE,
@@ -141,6 +150,10 @@ static const struct option options[] = {
     {"origin", required_argument, NULL, ORIGIN},
     {"recovery", no_argument, NULL, RECOVERY},
     {"redis", required_argument, NULL, REDIS},
+    {"stream", required_argument, NULL, STREAM},
+    {"streams", required_argument, NULL, STREAMS},
+    {"max-length", required_argument, NULL, MAX_LENGTH},
+    {"channel", required_argument, NULL, CHANNEL},
     {"engine-only", no_argument, NULL, ENGINE_ONLY},
     {"kit", no_argument, NULL, KIT},
     {"client-suite", no_argument, NULL, CLIENT_SUITE},
@@ -162,8 +175,34 @@ static unsigned number(const char *text)
     return (unsigned)n;
 }
 
+/* True when the flag is one about other servers. */
+static bool adapter_flag_set(struct flags *flags, int flag)
+{
+    switch (flag) {
+    case REDIS:
+        flags->redis = optarg;
+        return true;
+    case STREAM:
+        flags->adapter.stream = optarg;
+        return true;
+    case STREAMS:
+        flags->adapter.stream_count = number(optarg);
+        return true;
+    case MAX_LENGTH:
+        flags->adapter.max_length = number(optarg);
+        return true;
+    case CHANNEL:
+        flags->adapter.channel = optarg;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void flag_set(struct flags *flags, int flag)
 {
+    if (adapter_flag_set(flags, flag))
+        return;
     switch (flag) {
     case PORT:
         flags->port = number(optarg);
@@ -192,9 +231,6 @@ static void flag_set(struct flags *flags, int flag)
     case RECOVERY:
         flags->options.recovery_ms = 120000;
         break;
-    case REDIS:
-        flags->redis = optarg;
-        break;
     case ENGINE_ONLY:
         flags->engine_only = true;
         break;
@@ -222,6 +258,7 @@ static struct flags flags_read(int argc, char **argv)
     static const char *const any[] = {"*", NULL};
     struct flags flags = {
         .port = 3000,
+        .adapter = {.missed = kit_missed, .user = (void *)(uintptr_t)kit_main()},
         .options = {.ping_interval_ms = 300,
                     .ping_timeout_ms = 200,
                     .connect_timeout_ms = 1000,
@@ -257,7 +294,7 @@ static struct problem *serve(struct program *program, const struct flags *flags)
     else
         TRY(echo_contract(program->server));
     if (flags->redis)
-        TRY(sio_adapter_redis(program->server, flags->redis, NULL));
+        TRY(sio_adapter_redis(program->server, flags->redis, &flags->adapter));
     return http_start(program->http);
 }
 

@@ -5,7 +5,7 @@
  * ev(x) -> ev-back x, bcast {room,ev,data} to the room, bye (disconnects with close), askme -> q 1
  * with an answer within 2 s -> q-ack with the answer, go [{n,size,gap}] -> n broadcasts tick
  * {seq,t,pad} of size bytes, gap ms apart, stats (ack) -> the server's counters. "/doctor" is open
- * and has echo. */
+ * and has echo. What goes between servers is in sio_echo_many.c. */
 #include "socketio/sio_echo.h"
 
 #include <stdio.h>
@@ -184,31 +184,54 @@ static void on_stats(struct sio_socket *socket, const struct sio_event *event, v
              "[{\"connections\":%llu,\"websockets\":%llu,\"sockets\":%llu,\"opened\":%llu,"
              "\"deliveries\":%llu,\"slow\":%llu,\"adapter\":{\"connected\":%s,\"entries\":%llu,"
              "\"delivered\":%llu,\"ignored\":%llu,\"malformed\":%llu,\"reconnects\":%llu,"
-             "\"restored\":%llu,\"notRestored\":%llu}}]",
+             "\"restored\":%llu,\"notRestored\":%llu,\"classic\":%llu,\"answered\":%llu,"
+             "\"missed\":%llu,\"unsent\":%llu}}]",
              (unsigned long long)s.connections, (unsigned long long)s.websockets,
              (unsigned long long)s.sockets, (unsigned long long)s.opened,
              (unsigned long long)s.deliveries, (unsigned long long)s.closed[SIO_SLOW_CONSUMER],
              a.connected ? "true" : "false", (unsigned long long)a.entries,
              (unsigned long long)a.delivered, (unsigned long long)a.ignored,
              (unsigned long long)a.malformed, (unsigned long long)a.reconnects,
-             (unsigned long long)a.restored, (unsigned long long)a.not_restored);
+             (unsigned long long)a.restored, (unsigned long long)a.not_restored,
+             (unsigned long long)a.classic, (unsigned long long)a.answered,
+             (unsigned long long)a.missed, (unsigned long long)a.unsent);
     sio_answer(event->ack, buf_str(&args));
+}
+
+struct sio_namespace *const *kit_main(void)
+{
+    return &kit.main;
 }
 
 struct problem *kit_contract(uv_loop_t *loop, struct sio_server *server)
 {
     static const struct sio_on events[] = {
-        {"echo", on_echo},   {"ev", on_ev}, {"bcast", on_bcast}, {"bye", on_bye},
-        {"askme", on_askme}, {"go", on_go}, {"stats", on_stats}, {NULL, NULL},
+        {"echo", on_echo},
+        {"ev", on_ev},
+        {"bcast", on_bcast},
+        {"bye", on_bye},
+        {"askme", on_askme},
+        {"go", on_go},
+        {"stats", on_stats},
+        {"join-all", kit_join_all},
+        {"leave-all", kit_leave_all},
+        {"bye-all", kit_bye_all},
+        {"fetch", kit_fetch},
+        {"ask-all", kit_ask_all},
+        {"call", kit_call},
+        {NULL, NULL},
     };
     static const struct sio_on doctor_events[] = {{"echo", on_echo}, {NULL, NULL}};
     kit.server = server;
     uv_timer_init(loop, &kit.timer);
     uv_timer_init(loop, &kit.later_timer);
-    TRY(sio_namespace_add(
-        server,
-        &(struct sio_namespace_config){.name = "/", .connect = on_connect, .events = events},
-        &kit.main));
+    TRY(sio_namespace_add(server,
+                          &(struct sio_namespace_config){.name = "/",
+                                                         .connect = on_connect,
+                                                         .events = events,
+                                                         .server_event = kit_called,
+                                                         .describe = kit_describe},
+                          &kit.main));
     return sio_namespace_add(
         server, &(struct sio_namespace_config){.name = "/doctor", .events = doctor_events}, NULL);
 }

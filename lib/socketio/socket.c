@@ -71,6 +71,8 @@ void sio_accept_now(struct sio_socket *socket)
     nsp->server->sockets_now++;
     buf_free(&socket->wish);
     connect_send(socket);
+    if (socket->pid[0])
+        sio_session_keep(socket);
     if (nsp->config.connected)
         nsp->config.connected(socket, nsp->config.user);
 }
@@ -107,7 +109,7 @@ void sio_socket_close(struct sio_socket *socket, enum sio_reason reason)
     if (socket->state == SIO_STATE_GONE)
         return;
     if (socket->state == SIO_STATE_CONNECTED && socket->pid[0])
-        sio_session_save(socket, reason);
+        sio_session_end(socket, reason);
     socket_bury(socket);
     while (!sio_list_empty(&socket->asks))
         ask_done(SIO_OF(socket->asks.next, struct sio_ask, in_socket), false, STR("[]"),

@@ -164,6 +164,8 @@ enum sio_rewrite {
                 * sio_adapter_resume(), and then it is asked again */
 };
 
+struct sio_server_event;
+
 struct sio_namespace_config {
     const char *name; /* "/", "/doctor" */
     /* A client asks to connect. `auth` is its JSON object, "{}" when it sent none. Decide by
@@ -180,6 +182,12 @@ struct sio_namespace_config {
     /* A broadcast from another server is about to be delivered here. May write new arguments into
      * `out`. For a client that is being restored SIO_LATER means that it begins anew. */
     enum sio_rewrite (*rewrite)(struct str event, struct str args, struct buf *out, void *user);
+    /* Another server calls (see "between servers"); NULL: it is answered with null. */
+    bool (*server_event)(struct sio_namespace *nsp, const struct sio_server_event *event,
+                         void *user);
+    /* What other servers may see of a socket (Node's socket.data): writes one JSON value. NULL: {}.
+     */
+    void (*describe)(const struct sio_socket *socket, struct buf *json, void *user);
     bool binary_refused; /* binary events from clients close the connection (parse error) */
     void *user;          /* given to the callbacks */
 };
@@ -227,10 +235,13 @@ void sio_data_set(struct sio_socket *socket, void *data);
 void *sio_data(const struct sio_socket *socket);
 
 /* Sends an event. Order is kept; delivery is not promised. A socket that is not connected drops
- * it. Volatile events (sio_broadcast only) are dropped where the client cannot take them now. */
+ * it. */
 void sio_emit(struct sio_socket *socket, const char *event, struct str args);
 void sio_emit_binary(struct sio_socket *socket, const char *event, struct str args,
                      struct sio_attachments binary);
+
+/* The same, unless the client cannot take it right now: true when it was sent. */
+bool sio_emit_volatile(struct sio_socket *socket, const char *event, struct str args);
 
 /* Sends an event that wants an answer. `answered` is called exactly once: with the arguments (and
  * ok), or with ok false after `timeout_ms` or when the socket ended first. */
@@ -238,6 +249,9 @@ typedef void sio_answered(struct sio_socket *socket, bool ok, struct str args,
                           struct sio_attachments binary, void *arg);
 void sio_ask(struct sio_socket *socket, const char *event, struct str args, unsigned timeout_ms,
              sio_answered *answered, void *arg);
+void sio_ask_binary(struct sio_socket *socket, const char *event, struct str args,
+                    struct sio_attachments binary, unsigned timeout_ms, sio_answered *answered,
+                    void *arg);
 
 /* Ends the socket (reason SIO_SERVER_LEFT); with `close` the whole connection of the client. */
 void sio_disconnect(struct sio_socket *socket, bool close);
@@ -276,18 +290,24 @@ size_t sio_broadcast(struct sio_namespace *nsp, const struct sio_target *to, con
 size_t sio_broadcast_binary(struct sio_namespace *nsp, const struct sio_target *to,
                             const char *event, struct str args, struct sio_attachments binary);
 
-/* ---- several servers: the Redis streams adapter protocol --------------------------------------
- * Speaks what @socket.io/redis-streams-adapter 0.3 speaks, so Node servers on the same stream
- * broadcast to our clients and we to theirs. The connection reconnects by itself (100 ms doubling
- * to 5 s) and resumes after the last entry read: nothing is missed unless the stream was trimmed.
- */
+/* ---- several servers --------------------------------------------------------------------------
+ * Servers on one Redis act as one: broadcasts and everything under "between servers" reach all of
+ * them, Node's with @socket.io/redis-streams-adapter 0.3 among them. They hear each other's
+ * broadcasts in the order in which Redis got them, each once: the connection comes back by itself
+ * (100 ms doubling to 5 s), reading goes on after the last entry read, and what could not be sent
+ * waits (at most 20000 entries, 32 MB). From @socket.io/redis-emitter and servers with the classic
+ * @socket.io/redis-adapter come broadcasts, joins, leaves, disconnects and server events; Redis
+ * keeps no copy of those, so a client that is away misses them. */
 
 #define SIO_STREAM_KEY    "socket.io"
 #define SIO_STREAM_MAXLEN 10000
 
+/* The same values as at the Node servers, where they are called as at the right. */
 struct sio_adapter_options {
-    const char *stream;  /* NULL: SIO_STREAM_KEY */
-    unsigned max_length; /* 0: SIO_STREAM_MAXLEN, approximate trimming on our own XADDs */
+    const char *stream;    /* streamName; NULL: SIO_STREAM_KEY */
+    const char *channel;   /* channelPrefix, and `key` of the emitter; NULL: SIO_STREAM_KEY */
+    unsigned max_length;   /* maxLen; 0: SIO_STREAM_MAXLEN. Approximate, when we add */
+    unsigned stream_count; /* streamCount; 0: 1. More: a namespace has one of <stream>-<i> */
     /* Entries may have been lost before they were read here: the last one read is no longer in the
      * stream, which was trimmed faster than this server reads, or emptied. On the loop, once each
      * time; clients should fetch afresh. May be NULL. */
@@ -295,8 +315,8 @@ struct sio_adapter_options {
     void *user; /* given to `missed` */
 };
 
-/* `url`: redis://[[user]:password@]host[:port][/db]. Reading starts with what is added after the
- * call's connection stands. One adapter a server. */
+/* `url`: redis://[[user]:password@]host[:port][/db]. Call it once, after all namespaces were added;
+ * reading starts with what is added to the stream after the connection stands. */
 struct problem *sio_adapter_redis(struct sio_server *server, const char *url,
                                   const struct sio_adapter_options *options);
 
@@ -304,23 +324,73 @@ struct problem *sio_adapter_redis(struct sio_server *server, const char *url,
 void sio_adapter_resume(struct sio_server *server);
 
 struct sio_adapter_stats {
-    bool connected;
+    bool connected; /* reads the stream and listens to the channels */
     uint64_t reconnects;
     uint64_t entries;   /* read from the stream */
     uint64_t delivered; /* broadcasts given to local sockets */
     uint64_t ignored;   /* our own, other types, unknown namespaces */
     uint64_t malformed;
-    uint64_t missed; /* times entries may have been lost unread */
-    uint64_t unsent; /* our broadcasts while the connection was down */
-    uint64_t saved;  /* sessions of lost connections */
+    uint64_t unsent;   /* entries of ours thrown away: the queue was full, or Redis refused */
+    uint64_t missed;   /* times entries may have been lost unread */
+    uint64_t classic;  /* broadcasts of emitters and classic servers */
+    uint64_t answered; /* questions of other servers, counting each answer of a client */
+    uint64_t saved;    /* sessions of lost connections */
     uint64_t restored;
     uint64_t not_restored; /* asked for in vain: too late, another identity, Redis down */
 };
 struct sio_adapter_stats sio_adapter_stats(const struct sio_server *server);
 
+/* ---- between servers --------------------------------------------------------------------------
+ * What Node calls socketsJoin, socketsLeave, disconnectSockets, fetchSockets, serverSideEmit and
+ * emitWithAck on a broadcast. Node servers ask this one the same; it answers by itself. Without an
+ * adapter, or with who->local, these are about this server alone. */
+
+/* Here at once, on the others when the stream brings it to them. */
+void sio_sockets_join(struct sio_namespace *nsp, const struct sio_target *who, struct str room);
+void sio_sockets_leave(struct sio_namespace *nsp, const struct sio_target *who, struct str room);
+void sio_sockets_disconnect(struct sio_namespace *nsp, const struct sio_target *who, bool close);
+
+/* Called once with a JSON array of all that was answered; `complete` is false when somebody did not
+ * answer before `timeout_ms`, or Redis is away. Bytes in answers are not given. */
+typedef void sio_gathered(struct sio_namespace *nsp, bool complete, struct str array, void *arg);
+
+/* The sockets of all servers: {"id","handshake","rooms","data"} each. */
+void sio_sockets_fetch(struct sio_namespace *nsp, const struct sio_target *who, unsigned timeout_ms,
+                       sio_gathered *gathered, void *arg);
+
+/* A broadcast whose clients answer: the first argument of each answer. */
+void sio_broadcast_ask(struct sio_namespace *nsp, const struct sio_target *to, const char *event,
+                       struct str args, unsigned timeout_ms, sio_gathered *gathered, void *arg);
+
+/* Calls the other servers (not this one): `server_event` of each namespace config there. With
+ * `gathered` NULL no answers are wanted. */
+void sio_server_emit(struct sio_namespace *nsp, const char *event, struct str args,
+                     unsigned timeout_ms, sio_gathered *gathered, void *arg);
+
+/* The right to answer another server, once; a value that may be kept. */
+struct sio_server_ack {
+    struct sio_namespace *nsp; /* private */
+    char peer[33], request[33];
+    bool by_stream;
+};
+
+/* What `server_event` is given; it dies with the call. The callback returns true when it has
+ * answered or will; false answers null, so that nobody waits in vain. */
+struct sio_server_event {
+    struct str name, args;
+    struct sio_attachments binary;
+    struct sio_server_ack ack;
+};
+bool sio_server_wants_answer(const struct sio_server_event *event);
+void sio_server_answer(const struct sio_server_ack *ack, struct str value); /* one JSON value */
+
+/* ---- without a server -------------------------------------------------------------------------
+ */
+
 /* For a process without a server (an outbox relay): the arguments of the XADD that makes every
  * server on the stream broadcast this. `uid` names the sender (any text no server uses as its
- * own). Strings are made in the arena. Send them with redisAppendCommandArgv. */
+ * own). The stream is SIO_STREAM_KEY. Strings are made in the arena. Send them with
+ * redisAppendCommandArgv. */
 #define SIO_XADD_ARGC 14
 struct sio_xadd {
     const char *argv[SIO_XADD_ARGC];

@@ -6,11 +6,11 @@
 #include "socketio/json_scan.h"
 #include "socketio/msgpack_json.h"
 
-enum { ROOMS_MAX = 4096 };
+enum { ROOMS_MAX = 4096, TIMEOUT_MAX_MS = 3600000, SIO_REQUEST_ID_MAX = 32 };
 #define DATA_MAX ((size_t)16 << 20)
 
-static bool array_of_texts(struct arena *arena, struct str array, const struct str **ret,
-                           size_t *ret_count)
+static bool texts_read(struct arena *arena, struct str array, const struct str **ret,
+                       size_t *ret_count)
 {
     struct str rest = array, value;
     size_t count = 0;
@@ -37,29 +37,30 @@ static bool member_is(struct str object, const char *key, struct str value)
     return sio_member(object, key, &found) && str_eq(found, value);
 }
 
-static bool target_read(struct arena *arena, struct str data, struct sio_target *ret)
+static bool target_read(struct arena *arena, struct str data, struct stream_message *message)
 {
-    struct str opts, list, flags;
+    struct sio_target *ret = &message->to;
+    struct str opts, list, flags, timeout;
+    uint64_t ms;
     if (!sio_member(data, "opts", &opts))
         return false;
-    if (sio_member(opts, "rooms", &list) &&
-        !array_of_texts(arena, list, &ret->rooms, &ret->room_count))
+    if (sio_member(opts, "rooms", &list) && !texts_read(arena, list, &ret->rooms, &ret->room_count))
         return false;
     if (sio_member(opts, "except", &list) &&
-        !array_of_texts(arena, list, &ret->except, &ret->except_count))
+        !texts_read(arena, list, &ret->except, &ret->except_count))
         return false;
-    ret->is_volatile =
-        sio_member(opts, "flags", &flags) && member_is(flags, "volatile", STR("true"));
+    if (!sio_member(opts, "flags", &flags))
+        return true;
+    ret->is_volatile = member_is(flags, "volatile", STR("true"));
+    if (sio_member(flags, "timeout", &timeout) && str_u64(timeout, TIMEOUT_MAX_MS, &ms))
+        message->timeout_ms = (unsigned)ms;
     return true;
 }
 
-static bool broadcast_read(struct arena *arena, struct str data, struct stream_message *ret)
+/* Splits ["name",...] into the name and the other elements. */
+static bool event_split(struct arena *arena, struct stream_message *ret)
 {
-    struct str packet, rest, name;
-    if (!sio_member(data, "packet", &packet) || !member_is(packet, "type", STR("2")) ||
-        !sio_member(packet, "data", &ret->json))
-        return false;
-    rest = ret->json;
+    struct str rest = ret->json, name;
     if (!sio_json_next(&rest, &name))
         return false;
     struct buf text = BUF_MAX(name.n + 1);
@@ -72,33 +73,92 @@ static bool broadcast_read(struct arena *arena, struct str data, struct stream_m
     return ok || name.p[0] != '"';
 }
 
+static bool broadcast_read(struct arena *arena, struct str data, struct stream_message *ret)
+{
+    struct str packet;
+    return target_read(arena, data, ret) && sio_member(data, "packet", &packet) &&
+           member_is(packet, "type", STR("2")) && sio_member(packet, "data", &ret->json) &&
+           event_split(arena, ret);
+}
+
+static bool move_read(struct arena *arena, struct str data, struct stream_message *ret)
+{
+    struct str rooms;
+    return target_read(arena, data, ret) && sio_member(data, "rooms", &rooms) &&
+           texts_read(arena, rooms, &ret->rooms, &ret->room_count);
+}
+
+/* The value of an answer; JavaScript's undefined is nothing at all. */
+static bool answer_read(struct str data, const char *key, struct stream_message *ret)
+{
+    if (!sio_member(data, key, &ret->value))
+        ret->value = STR("null");
+    return ret->request.p != NULL;
+}
+
+static bool kind_read(struct arena *arena, enum stream_type type, struct str data,
+                      struct stream_message *ret)
+{
+    struct str count;
+    switch (type) {
+    case STREAM_BROADCAST:
+        return broadcast_read(arena, data, ret);
+    case STREAM_JOIN:
+    case STREAM_LEAVE:
+        return move_read(arena, data, ret);
+    case STREAM_DISCONNECT:
+        ret->close = member_is(data, "close", STR("true"));
+        return target_read(arena, data, ret);
+    case STREAM_FETCH:
+        return ret->request.p && target_read(arena, data, ret);
+    case STREAM_SERVER_EMIT:
+        return sio_member(data, "packet", &ret->json) && event_split(arena, ret);
+    case STREAM_FETCH_ANSWER:
+        return answer_read(data, "sockets", ret) && ret->value.p[0] == '[';
+    case STREAM_SERVER_EMIT_ANSWER:
+    case STREAM_CLIENT_ANSWER:
+        return answer_read(data, "packet", ret);
+    case STREAM_CLIENT_COUNT:
+        return ret->request.p && sio_member(data, "clientCount", &count) &&
+               str_u64(count, UINT32_MAX, &ret->count);
+    default:
+        return false;
+    }
+}
+
+bool stream_read_json(struct arena *arena, enum stream_type type, struct str json,
+                      struct sio_attachments binary, struct stream_message *ret)
+{
+    struct stream_message message = {.binary = binary};
+    struct str literal;
+    if (!str_utf8_valid(json) || !sio_json_is(json, '{', binary.count))
+        return false;
+    if (sio_member(json, "requestId", &literal) && literal.p[0] == '"') {
+        CLEANUP(buf_free) struct buf id = BUF_MAX(SIO_REQUEST_ID_MAX);
+        if (!sio_json_text(literal, &id) || id.len == 0 || id.overflowed)
+            return false;
+        message.request = arena_str(arena, buf_str(&id));
+    }
+    if (!kind_read(arena, type, json, &message))
+        return false;
+    *ret = message;
+    return true;
+}
+
 bool stream_read(struct arena *arena, enum stream_type type, struct str data,
                  struct stream_message *ret)
 {
-    struct stream_message message = {0};
+    struct sio_attachments binary = {0};
     if (data.n == 0 || data.n > DATA_MAX)
         return false;
-    if (data.p[0] != '{' && !msgpack_to_json(arena, data, &data, &message.binary))
+    if (data.p[0] != '{' && !msgpack64_to_json(arena, data, &data, &binary))
         return false;
-    if (!str_utf8_valid(data) || !sio_json_is(data, '{', message.binary.count))
-        return false;
-    if (!target_read(arena, data, &message.to))
-        return false;
-    struct str rooms;
-    bool ok = true;
-    if (type == STREAM_BROADCAST)
-        ok = broadcast_read(arena, data, &message);
-    else if (type == STREAM_JOIN || type == STREAM_LEAVE)
-        ok = sio_member(data, "rooms", &rooms) &&
-             array_of_texts(arena, rooms, &message.rooms, &message.room_count);
-    else
-        message.close = member_is(data, "close", STR("true"));
-    if (ok)
-        *ret = message;
-    return ok;
+    return stream_read_json(arena, type, data, binary, ret);
 }
 
-static void texts_add(struct buf *out, const struct str *texts, size_t count)
+/* ---- writing --------------------------------------------------------------------------------- */
+
+void stream_write_texts(struct buf *out, const struct str *texts, size_t count)
 {
     buf_add_c(out, '[');
     for (size_t i = 0; i < count; i++) {
@@ -109,22 +169,40 @@ static void texts_add(struct buf *out, const struct str *texts, size_t count)
     buf_add_c(out, ']');
 }
 
-void stream_write(struct buf *out, const struct sio_target *to, struct str json,
-                  struct sio_attachments binary)
+void stream_write_opts(struct buf *out, const struct sio_target *to, unsigned timeout_ms)
 {
-    CLEANUP(buf_free) struct buf text = BUF_MAX(DATA_MAX);
-    struct buf *data = binary.count ? &text : out;
-    buf_add_z(data, "{\"packet\":{\"type\":2,\"data\":");
-    buf_add_str(data, json);
-    buf_add_z(data, "},\"opts\":{\"rooms\":");
-    texts_add(data, to->rooms, to->room_count);
-    buf_add_z(data, ",\"except\":");
-    texts_add(data, to->except, to->except_count);
-    buf_add_z(data, to->is_volatile ? ",\"flags\":{\"volatile\":true}}}" : ",\"flags\":{}}}");
-    if (!binary.count)
+    buf_add_z(out, "\"opts\":{\"rooms\":");
+    stream_write_texts(out, to->rooms, to->room_count);
+    buf_add_z(out, ",\"except\":");
+    stream_write_texts(out, to->except, to->except_count);
+    buf_add_z(out, ",\"flags\":{");
+    if (to->is_volatile)
+        buf_add_z(out, "\"volatile\":true");
+    if (timeout_ms)
+        buf_addf(out, "%s\"timeout\":%u", to->is_volatile ? "," : "", timeout_ms);
+    buf_add_z(out, "}}");
+}
+
+void stream_write_broadcast(struct buf *out, const struct sio_target *to, struct str json,
+                            const char *request, unsigned timeout_ms)
+{
+    buf_add_z(out, "{\"packet\":{\"type\":2,\"data\":");
+    buf_add_str(out, json);
+    buf_add_z(out, "},");
+    if (request)
+        buf_addf(out, "\"requestId\":\"%s\",", request);
+    stream_write_opts(out, to, timeout_ms);
+    buf_add_c(out, '}');
+}
+
+void stream_write(struct buf *out, struct str json, struct sio_attachments binary)
+{
+    if (!binary.count) {
+        buf_add_str(out, json);
         return;
+    }
     CLEANUP(buf_free) struct buf packed = BUF_MAX(DATA_MAX);
-    if (json_to_msgpack(buf_str(&text), binary, &packed))
+    if (json_to_msgpack(json, binary, &packed))
         base64_add(out, buf_str(&packed));
 }
 
@@ -136,7 +214,7 @@ void sio_stream_broadcast(struct arena *arena, const char *uid, const char *nsp,
     CLEANUP(buf_free) struct buf json = BUF_MAX(args.n + name.n * 6 + 64);
     CLEANUP(buf_free) struct buf data = BUF_MAX(DATA_MAX);
     sio_packet_event(&json, name, args);
-    stream_write(&data, to, buf_str(&json), (struct sio_attachments){0});
+    stream_write_broadcast(&data, to, buf_str(&json), NULL, 0);
     struct str body = arena_str(arena, buf_str(&data));
     const char *argv[SIO_XADD_ARGC] = {"XADD",
                                        SIO_STREAM_KEY,

@@ -16,25 +16,48 @@ enum stream_type {
     STREAM_JOIN,
     STREAM_LEAVE,
     STREAM_DISCONNECT,
+    STREAM_FETCH,
+    STREAM_FETCH_ANSWER,
+    STREAM_SERVER_EMIT,
+    STREAM_SERVER_EMIT_ANSWER,
+    STREAM_CLIENT_COUNT,
+    STREAM_CLIENT_ANSWER,
 };
 
 struct stream_message {
     struct sio_target to;
-    struct str json; /* BROADCAST: the array ["name",...] */
-    struct str name; /* BROADCAST: its decoded name */
-    struct str args; /* BROADCAST: the other elements as an array */
+    struct str json; /* BROADCAST, SERVER_EMIT: the array ["name",...] */
+    struct str name; /* the same: its decoded name */
+    struct str args; /* the same: the other elements as an array */
     struct sio_attachments binary;
     const struct str *rooms; /* JOIN, LEAVE */
     size_t room_count;
-    bool close; /* DISCONNECT */
+    bool close;          /* DISCONNECT */
+    struct str request;  /* id of the question this is or answers; p NULL: none */
+    unsigned timeout_ms; /* BROADCAST with a question */
+    struct str value;    /* answers: the sockets, or the one value, as JSON */
+    uint64_t count;      /* CLIENT_COUNT */
 };
 
 /* Reads the data field; everything lives in `arena`. False when it is not what it says. */
 bool stream_read(struct arena *arena, enum stream_type type, struct str data,
                  struct stream_message *ret);
 
-/* Appends the data field of a broadcast; `json` is the array ["name",...]. */
-void stream_write(struct buf *out, const struct sio_target *to, struct str json,
-                  struct sio_attachments binary);
+/* The same from the JSON it stands for. */
+bool stream_read_json(struct arena *arena, enum stream_type type, struct str json,
+                      struct sio_attachments binary, struct stream_message *ret);
+
+/* Appends the JSON of a broadcast; `json` is the array ["name",...]; with `request` it asks the
+ * clients. */
+void stream_write_broadcast(struct buf *out, const struct sio_target *to, struct str json,
+                            const char *request, unsigned timeout_ms);
+/* Appends `"opts":{...}`. */
+void stream_write_opts(struct buf *out, const struct sio_target *to, unsigned timeout_ms);
+
+/* Appends the data field for that JSON: itself, or base64 of MessagePack where bytes go along. */
+void stream_write(struct buf *out, struct str json, struct sio_attachments binary);
+
+/* Appends a JSON array of texts. */
+void stream_write_texts(struct buf *out, const struct str *texts, size_t count);
 
 #endif

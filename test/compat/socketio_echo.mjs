@@ -52,6 +52,19 @@ export class Echo {
         return stats;
     }
 
+    // Sudden death; nothing is left to stop.
+    async kill() {
+        for (const socket of this.clients) socket.disconnect();
+        await this.die();
+        fs.rmSync(this.dir, { recursive: true, force: true });
+    }
+
+    // The same, and its clients notice by themselves.
+    async die() {
+        this.part.child.kill('SIGKILL');
+        await this.part.ended;
+    }
+
     async stop() {
         for (const socket of this.clients) socket.disconnect();
         const { code, signal } = await this.part.stop();
@@ -61,6 +74,9 @@ export class Echo {
         assert.doesNotMatch(log, /Sanitizer|runtime error/);
     }
 }
+
+// Its adapter reads the stream and hears the channels.
+export const ready = (echo) => until(async () => (await echo.stats()).adapter.connected, 'the adapter', { seconds: 20 });
 
 export function connected(socket, seconds = 10) {
     return new Promise((resolve_, reject) => {

@@ -103,7 +103,7 @@ test('a session is restored across a restart of the server', async () => {
     await other.stop();
 });
 
-test('a session is not restored for somebody else, nor twice', async () => {
+test('a session is not restored for somebody else, and lives in one place at a time', async () => {
     const socket = await listener(one, { auth: { token: 'alice' } });
     const { id } = socket;
     await lose(socket);
@@ -123,8 +123,10 @@ test('a session is not restored for somebody else, nor twice', async () => {
     thief._pid = _pid;
     thief._lastOffset = _lastOffset;
     thief.connect();
-    await connected(thief);
-    assert.notEqual(thief.id, again.id);
+    const replaced = next(again, 'disconnect');
+    await connected(thief); // the same name and identity: its old connection must be dead
+    assert.equal(thief.recovered, true);
+    await replaced;
     for (const s of [again, thief]) s.disconnect();
 });
 

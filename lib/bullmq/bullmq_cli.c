@@ -197,6 +197,40 @@ static struct problem *mode_concurrency(struct cli *cli)
     return bullmq_limit_concurrency(cli->redis, cli->queue, (unsigned)cli->n);
 }
 
+static struct problem *mode_unsched(struct cli *cli)
+{
+    bool existed = false;
+    TRY(bullmq_scheduler_remove(cli->redis, cli->queue, "c-sched", &existed));
+    printf("unsched: %s\n", existed ? "removed" : "there was none");
+    return NULL;
+}
+
+/* Jobs with the queue's own ids alone: N is the id. */
+static const char *id_of(const struct cli *cli)
+{
+    static char id[24];
+    snprintf(id, sizeof(id), "%llu", (unsigned long long)cli->n);
+    return id;
+}
+
+static struct problem *mode_promote(struct cli *cli)
+{
+    return bullmq_promote(cli->redis, cli->queue, id_of(cli));
+}
+
+static struct problem *mode_remove(struct cli *cli)
+{
+    return bullmq_remove(cli->redis, cli->queue, id_of(cli));
+}
+
+static struct problem *mode_state(struct cli *cli)
+{
+    enum bullmq_state state;
+    TRY(bullmq_job_state(cli->redis, cli->queue, id_of(cli), &state));
+    printf("%s\n", bullmq_state_name(state));
+    return NULL;
+}
+
 static struct problem *mode_rate(struct cli *cli)
 {
     return bullmq_limit_rate(cli->redis, cli->queue, (unsigned)cli->n, (unsigned)cli->m);
@@ -412,6 +446,10 @@ static const struct {
     {"retry", mode_retry},
     {"concurrency", mode_concurrency},
     {"rate", mode_rate},
+    {"unsched", mode_unsched},
+    {"promote", mode_promote},
+    {"remove", mode_remove},
+    {"state", mode_state},
     {"put", cli_put},
     {"run", mode_run},
 };
@@ -450,7 +488,8 @@ static const char doc[] =
     "                          schedulerId and repeat as upsertJobScheduler; prints the ids\n"
     "  run QUEUE N M [keep]    N jobs, M at a time, each as its data says: {sleep,progress,log,\n"
     "                          result,fail,unrecoverable,limit,times,children}\n"
-    "  sched QUEUE N           scheduler c-sched: a job tick every N ms\n"
+    "  sched QUEUE N           scheduler c-sched: a job tick every N ms; unsched QUEUE\n"
+    "  promote QUEUE ID, remove QUEUE ID, state QUEUE ID (ids of the queue's counter)\n"
     "  schedwork QUEUE N       run N jobs of a scheduler's queue\n"
     "  next PATTERN N [M]      M times of a cron pattern after Unix second N, in the zone $TZ\n";
 

@@ -49,23 +49,63 @@ static unsigned words_in(const char *keys)
     return n;
 }
 
+/* What is wrong between a call and its script; NULL: nothing. */
+static const char *shape_fault(const struct bullmq_shape *shape, const struct bullmq_script *script)
+{
+    if (words_in(shape->keys) != script->keys)
+        return "the package declares another number of KEYS";
+    if (highest_index(script, "KEYS[") > script->keys)
+        return "the script reads KEYS beyond those declared";
+    unsigned args = highest_index(script, "ARGV[");
+    bool fits = shape->more_args ? args <= shape->args + shape->more_args
+                                 : args <= shape->args && args + 2 > shape->args;
+    return fits ? NULL : "the script reads another number of ARGV";
+}
+
 static void test_every_call_sends_the_keys_and_arguments_its_script_reads(void **state)
 {
     (void)state;
     for (int call = 0; call < CALL__COUNT; call++) {
         const struct bullmq_shape *shape = &bullmq_shapes[call];
+        const char *fault = shape_fault(shape, bullmq_script_of((enum bullmq_call)call));
+        if (fault)
+            fail_msg("%s: %s", shape->script, fault);
+    }
+}
+
+/* A copy of the script in which `from` became `to`, in `text`. */
+static struct bullmq_script changed(const struct bullmq_script *script, const char *from,
+                                    const char *to, char text[1 << 17])
+{
+    const char *at = strstr(script->text, from);
+    assert_non_null(at);
+    int n = snprintf(text, 1 << 17, "%.*s%s%s", (int)(at - script->text), script->text, to,
+                     at + strlen(from));
+    assert_true(n > 0 && n < 1 << 17);
+    struct bullmq_script copy = *script;
+    copy.text = text;
+    copy.len = (size_t)n;
+    return copy;
+}
+
+static void test_a_script_whose_keys_or_arguments_changed_is_noticed(void **state)
+{
+    (void)state;
+    static char text[1 << 17];
+    for (int call = 0; call < CALL__COUNT; call++) {
+        const struct bullmq_shape *shape = &bullmq_shapes[call];
         const struct bullmq_script *script = bullmq_script_of((enum bullmq_call)call);
-        if (words_in(shape->keys) != script->keys)
-            fail_msg("%s: %u keys sent, the package declares %u", shape->script,
-                     words_in(shape->keys), script->keys);
-        if (highest_index(script, "KEYS[") > script->keys)
-            fail_msg("%s reads KEYS beyond %u", shape->script, script->keys);
-        unsigned args = highest_index(script, "ARGV[");
-        bool fits = shape->more_args ? args <= shape->args + shape->more_args
-                                     : args <= shape->args && args + 2 > shape->args;
-        if (!fits)
-            fail_msg("%s: %u arguments sent, the script reads %u", shape->script, shape->args,
-                     args);
+        struct bullmq_script copy = *script;
+        copy.keys = script->keys + 1; /* a file name that says one more */
+        assert_non_null(shape_fault(shape, &copy));
+        copy.keys = script->keys - 1;
+        assert_non_null(shape_fault(shape, &copy));
+        copy = changed(script, "local rcall = redis.call",
+                       "local rcall = redis.call\nlocal new = KEYS[99]", text);
+        assert_non_null(shape_fault(shape, &copy));
+        copy = changed(script, "local rcall = redis.call",
+                       "local rcall = redis.call\nlocal new = ARGV[99]", text);
+        assert_non_null(shape_fault(shape, &copy));
     }
 }
 
@@ -530,6 +570,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_call_sends_the_keys_and_arguments_its_script_reads),
+        cmocka_unit_test(test_a_script_whose_keys_or_arguments_changed_is_noticed),
         cmocka_unit_test(test_keys_stand_in_the_order_the_scripts_document),
         cmocka_unit_test(test_scripts_carry_their_name_sha_and_licence),
         cmocka_unit_test(test_options_pack_into_the_map_that_the_scripts_read),

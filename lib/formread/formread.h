@@ -35,13 +35,15 @@ struct formread_hints {
  * {"pages":[{"w","h","rotation","skew","scale"}], "language":"es|en", "ocrConfidence":0..1,
  *  "text":"...", "words":[{"page","start","end","conf","label","box":[x,y,w,h],"at":[x,y,w,h]}],
  *  "fields":[{"key","text","confidence","page","ink","learned","box","at"}],
+ *  "sensitive":[{"key","page","box"}],
  *  "symptoms":[{"concept","checked":true|false|null,"confidence","page","box"}],
  *  "constellation":{"id":"","anchors":[["name",page,x,y,w,h]],"fields":[]},
  *  "layout":{"id","anchors","fields"}|null, "ms":{"decode","ocr","extract"}}
  * `at` and the constellation are as in layout.h: widths of the straightened page. `layout` is the
  * known one that this form is; fields found through it say `learned`. A word of a label or of a
  * checkbox says `label`. `start` and `end` of a word are byte offsets into `text`. Texts are raw:
- * they may hold card numbers. Scratch memory comes from `arena`. */
+ * they may hold card numbers. `sensitive`: what must be blacked out, by the card field's key.
+ * Scratch memory comes from `arena`. */
 enum formread_refusal formread_read(struct formread *fr, struct arena *arena, struct str file,
                                     const struct formread_hints *hints, struct buf *json);
 

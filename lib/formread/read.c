@@ -22,6 +22,7 @@ struct form {
     int value_count;
     struct symptom symptoms[SYMPTOMS_MAX];
     int symptom_count;
+    struct secrets secrets;
     struct buf text;
     const struct formread_hints *hints;
     struct layout constellation;
@@ -171,11 +172,13 @@ static enum language extract(struct formread *fr, struct arena *arena, struct fo
         boxes_mark_words(&form->page[p], form->squares[p]);
         form->label_count[p] = labels_find(arena, &form->page[p], &form->lines[p], form->labels[p]);
     }
-    struct reading rd = {.fr = fr, .arena = arena, .language = language_of(form)};
+    struct reading rd = {
+        .fr = fr, .arena = arena, .language = language_of(form), .secrets = &form->secrets};
     rd.order = date_order_of(form, rd.language);
     for (int p = 0; p < form->pages; p++) {
         form->value_count = values_find(&rd, &form->page[p], &form->lines[p], form->labels[p],
                                         form->label_count[p], form->values, form->value_count);
+        secrets_find(&rd, &form->page[p], &form->lines[p], form->labels[p], form->label_count[p]);
         form->symptom_count =
             symptoms_find(&form->page[p], form->squares[p], form->brackets[p], form->labels[p],
                           form->label_count[p], form->symptoms, form->symptom_count, SYMPTOMS_MAX);
@@ -290,6 +293,23 @@ static void write_fields(struct jw *w, const struct form *form)
     jw_end(w);
 }
 
+static void write_secrets(struct jw *w, const struct form *form)
+{
+    jw_key(w, "sensitive");
+    jw_arr(w);
+    for (int i = 0; i < form->secrets.count; i++) {
+        const struct secret *s = &form->secrets.at[i];
+        jw_obj(w);
+        jw_key(w, "key");
+        jw_z(w, field_key(s->field));
+        jw_key(w, "page");
+        jw_int(w, s->page);
+        write_box(w, &form->page[s->page], s->r);
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
 static void write_symptoms(struct jw *w, const struct form *form)
 {
     jw_key(w, "symptoms");
@@ -363,6 +383,7 @@ static void write_form(struct arena *arena, const struct form *form, enum langua
     jw_str(&w, buf_str(&form->text));
     write_words(&w, form);
     write_fields(&w, form);
+    write_secrets(&w, form);
     write_symptoms(&w, form);
     write_layout(&w, arena, form);
     jw_key(&w, "ms");

@@ -6,6 +6,9 @@
 #define H_LEN 70 /* pixels at reading scale, about a third of an inch */
 #define V_LEN 38 /* taller than capitals, lower than a comb cell */
 #define THICK 11 /* thicker is a bar or a picture */
+#define DOT   9  /* a leader's dots and their gaps are no larger */
+#define ROW   14 /* a row of dots is no higher */
+#define DOTS  90 /* length from which dots in a row are a line to write on */
 
 /* Runs of at least `len` along one direction that are thinner than THICK across it. */
 static PIX *thin_lines(PIX *bin, int len, bool horizontal)
@@ -64,18 +67,37 @@ static bool bars_invert(struct page *page)
     return true;
 }
 
+/* Adds the lines that rows of dots or short dashes make to the horizontal rules, and paints the
+ * dots out of `clean`: read as letters, they would be part of what is written on them. */
+static bool dots_find(struct page *page)
+{
+    CLEANUP(pix_free)
+    PIX *small =
+        pixSelectBySize(page->bin, 2 * DOT, DOT, 8, L_SELECT_IF_BOTH, L_SELECT_IF_LTE, NULL);
+    CLEANUP(pix_free) PIX *joined = small ? pixCloseSafeBrick(NULL, small, 2 * DOT, 3) : NULL;
+    CLEANUP(pix_free)
+    PIX *flat = joined ? pixSelectBySize(joined, 0, ROW, 8, L_SELECT_HEIGHT, L_SELECT_IF_LTE, NULL)
+                       : NULL; /* a fax breaks letters into dots too, but into several rows */
+    CLEANUP(pix_free) PIX *rows = flat ? pixOpenBrick(NULL, flat, DOTS, 1) : NULL;
+    CLEANUP(pix_free) PIX *near = rows ? pixDilateBrick(NULL, rows, 2 * DOT, 5) : NULL;
+    CLEANUP(pix_free) PIX *dots = near ? pixSeedfillBinary(NULL, near, small, 8) : NULL;
+    CLEANUP(pix_free) PIX *wide = dots ? pixDilateBrick(NULL, dots, 5, 5) : NULL;
+    return wide != NULL && pixOr(page->hrules, page->hrules, rows) != NULL &&
+           pixSetMasked(page->clean, wide, 215) == 0;
+}
+
 bool page_find_rules(struct page *page)
 {
     if (!bars_invert(page))
         return false;
     page->hrules = thin_lines(page->bin, H_LEN, true);
     page->vrules = thin_lines(page->bin, V_LEN, false);
-    if (page->hrules == NULL || page->vrules == NULL)
+    page->clean = pixCopy(NULL, page->grey);
+    if (page->hrules == NULL || page->vrules == NULL || page->clean == NULL || !dots_find(page))
         return false;
     CLEANUP(pix_free) PIX *h = pixDilateBrick(NULL, page->hrules, 3, 5);
     CLEANUP(pix_free) PIX *v = pixDilateBrick(NULL, page->vrules, 5, 3);
-    page->clean = pixCopy(NULL, page->grey);
-    if (h == NULL || v == NULL || page->clean == NULL)
+    if (h == NULL || v == NULL)
         return false;
     pixSetMasked(page->clean, h, 215);
     pixSetMasked(page->clean, v, 215);

@@ -362,11 +362,47 @@ static struct rect value_ink(const struct page *page, const struct candidate *c)
     return ink;
 }
 
+/* Ink that goes on to the right, over gaps of a few letters: groups of digits in cells of their
+ * own. */
+static struct rect ink_follow(const struct page *page, struct rect from, int end)
+{
+    int em = page->em, empty = 0;
+    struct rect ink = from;
+    end = end < from.x + 32 * em ? end : from.x + 32 * em;
+    for (int x = right_of(from); x < end && empty < 4; x += em) {
+        struct rect slice = {x, from.y, end - x < em ? end - x : em, from.h};
+        struct rect more = ink_bounds(page, slice);
+        empty = more.w > 1 && more.h * 4 > em ? 0 : empty + 1;
+        if (empty == 0)
+            ink = rect_join(ink, more);
+    }
+    return ink;
+}
+
+/* A card's value is all the ink of its place, not the words alone that could be read. `label` has
+ * no width when the place is known from a learned layout. */
+static void secret_keep(const struct reading *rd, const struct page *page,
+                        const struct label *label, int end, const struct candidate *c)
+{
+    enum field field = (enum field)label->means;
+    struct rect r = c->cells > 0 ? c->region : rect_join(ink_bounds(page, c->region), c->words);
+    if (field_group(field) != GROUP_CARD || field == FIELD_CARD_HOLDER || r.w <= 0)
+        return;
+    r = ink_follow(page, r, field == FIELD_CARD_NUMBER ? end : right_of(r));
+    bool level = label->r.w > 0 && c->region.x >= right_of(label->r);
+    if (level) { /* faint ink from the label on, as high as the label */
+        struct rect line = {c->region.x, label->r.y, right_of(r) - c->region.x, label->r.h};
+        r = rect_join(r, line);
+    }
+    secret_add(rd, page, field, r);
+}
+
 static struct value value_read(const struct reading *rd, const struct page *page,
-                               const struct label *label, const struct candidate *c)
+                               const struct label *label, int end, const struct candidate *c)
 {
     struct value v = {.field = (enum field)label->means, .page = page->number};
     v.r = value_ink(page, c);
+    secret_keep(rd, page, label, end, c);
     if (v.r.w <= 0)
         return v;
     if (c->cells == 0) {
@@ -391,7 +427,7 @@ struct value value_read_at(const struct reading *rd, const struct page *page,
         c.cells = 0;
     words_inside(rd, page, lines, &c);
     c.fit = field_normal(rd->arena, field, c.text, rd->order, &normal);
-    return value_read(rd, page, &label, &c);
+    return value_read(rd, page, &label, right_of(region), &c);
 }
 
 /* ---- all labels ------------------------------------------------------------------------------ */
@@ -459,7 +495,10 @@ int values_find(const struct reading *rd, const struct page *page, const struct 
             }
         }
         if (best_score > 0)
-            count = value_keep(values, count, value_read(rd, page, &labels[i], &found[i][best]));
+            count = value_keep(values, count,
+                               value_read(rd, page, &labels[i],
+                                          next_label_x(page, labels, label_count, i, labels[i].r),
+                                          &found[i][best]));
     }
     return count;
 }

@@ -16,12 +16,27 @@ struct value {
     bool learned;    /* found by its place in a learned layout */
 };
 
+/* A place to black out: card number, expiry or security code, read or not. */
+struct secret {
+    enum field field;
+    int page;
+    struct rect r;
+};
+
+#define SECRETS_MAX 64
+
+struct secrets {
+    struct secret at[SECRETS_MAX];
+    int count;
+};
+
 /* What the pages of a form share while their values are found. */
 struct reading {
     struct formread *fr;
     struct arena *arena;
     enum language language;
     enum date_order order;
+    struct secrets *secrets; /* grows as values are found */
 };
 
 #define VALUES_MAX 64
@@ -40,6 +55,13 @@ int values_find(const struct reading *rd, const struct page *page, const struct 
  * there were taken for. */
 struct value value_read_at(const struct reading *rd, const struct page *page,
                            const struct lines *lines, enum field field, struct rect region);
+
+/* secrets.c: `r` of the page is blacked out as `field`, with a margin for strokes that reach over.
+ */
+void secret_add(const struct reading *rd, const struct page *page, enum field field, struct rect r);
+/* What stands in a card's block without a label that could be read: short numbers and codes. */
+void secrets_find(const struct reading *rd, const struct page *page, const struct lines *lines,
+                  const struct label *labels, int label_count);
 
 /* comb.c: true when `r` is a row of character cells; `xs` are its `n` dividers. */
 bool comb_is(const int *xs, int n, int em);

@@ -213,22 +213,40 @@ static void redact(struct parsed_form *form, int page, struct parsed_box box, co
     form->redactions[form->redaction_count++] = (struct parsed_redaction){page, box, kind};
 }
 
-/* Groups of one number ("4111 1143 ...") become one rectangle: the gaps between them too. */
-static void redactions_join(struct parsed_form *form)
+/* Turned so that lines of a page lying on its side are level. */
+static struct parsed_box lying(struct parsed_box b, bool turned)
+{
+    return turned ? (struct parsed_box){b.y, b.x, b.h, b.w} : b;
+}
+
+/* One rectangle around two of one number ("4111 1143 ..."): side by side on a line, the gap no
+ * wider than a few letters. False when they are not. */
+static bool joined(struct parsed_box a, struct parsed_box b, struct parsed_box *ret)
+{
+    double low = fmin(a.h, b.h), high = fmax(a.h, b.h);
+    double gap = fmax(a.x, b.x) - fmin(a.x + a.w, b.x + b.w);
+    double rows = fmin(a.y + a.h, b.y + b.h) - fmax(a.y, b.y);
+    if (rows < low * 0.6 || high > low * 2.5 || gap > low * 4)
+        return false;
+    double x = fmin(a.x, b.x), y = fmin(a.y, b.y);
+    double right = fmax(a.x + a.w, b.x + b.w), bottom = fmax(a.y + a.h, b.y + b.h);
+    *ret = (struct parsed_box){x, y, right - x, bottom - y};
+    return true;
+}
+
+/* Groups of one number become one rectangle: the gaps between them too. */
+static void redactions_join(struct parsed_form *form, const json_t *pages)
 {
     for (size_t i = 0; i < form->redaction_count; i++)
         for (size_t j = i + 1; j < form->redaction_count; j++) {
             struct parsed_redaction *a = &form->redactions[i], *b = &form->redactions[j];
-            double low = fmin(a->box.h, b->box.h);
-            double gap = fmax(a->box.x, b->box.x) - fmin(a->box.x + a->box.w, b->box.x + b->box.w);
-            double rows = fmin(a->box.y + a->box.h, b->box.y + b->box.h) - fmax(a->box.y, b->box.y);
+            const json_t *page = json_array_get(pages, (size_t)a->page);
+            bool turned = json_integer_value(json_object_get(page, "rotation")) % 180 != 0;
+            struct parsed_box box;
             if (a->page != b->page || !str_eq(str_of(a->kind), str_of(b->kind)) ||
-                rows < low * 0.4 || gap > low * 4)
+                !joined(lying(a->box, turned), lying(b->box, turned), &box))
                 continue;
-            double x = fmin(a->box.x, b->box.x), y = fmin(a->box.y, b->box.y);
-            double right = fmax(a->box.x + a->box.w, b->box.x + b->box.w);
-            double bottom = fmax(a->box.y + a->box.h, b->box.y + b->box.h);
-            a->box = (struct parsed_box){x, y, right - x, bottom - y};
+            a->box = lying(box, turned);
             *b = form->redactions[--form->redaction_count];
             j = i; /* the grown rectangle may reach others now */
         }
@@ -240,7 +258,7 @@ static void spans_redact(struct parsed_form *form, struct str text, const json_t
     struct pan_span spans[SPANS_MAX];
     size_t n = pan_find(text, spans, SPANS_MAX), index;
     json_t *word;
-    form->redaction_complete = n <= SPANS_MAX;
+    form->redaction_complete = form->redaction_complete && n <= SPANS_MAX;
     n = n < SPANS_MAX ? n : SPANS_MAX;
     for (size_t i = 0; i < n; i++)
         form->pan_detected =
@@ -254,7 +272,7 @@ static void spans_redact(struct parsed_form *form, struct str text, const json_t
         for (size_t i = 0; i < n; i++)
             if (start < (json_int_t)spans[i].end && end > (json_int_t)spans[i].start) {
                 struct parsed_box box = parsed_box_of(json_object_get(word, "box"));
-                redact(form, page, parsed_box_grown(box, 0.15), pan_kind_name(spans[i].kind));
+                redact(form, page, parsed_box_grown(box, 0.35), pan_kind_name(spans[i].kind));
                 break;
             }
     }
@@ -268,27 +286,49 @@ struct parsed_box parsed_box_grown(struct parsed_box b, double share)
 }
 
 /* A card label blacks out its whole value, read or not: what cannot be read may still be seen. */
-static void labels_redact(struct parsed_form *form, const json_t *fields)
+static void labels_redact(struct parsed_form *form, const json_t *sensitive)
 {
     size_t index;
     json_t *item;
-    json_array_foreach (fields, index, item) {
+    json_array_foreach (sensitive, index, item) {
         enum field field = field_of(text_of(json_object_get(item, "key")));
         const char *kind = field == FIELD_CARD_NUMBER   ? "pan"
                            : field == FIELD_CARD_CVV    ? "cvv"
                            : field == FIELD_CARD_EXPIRY ? "expiry"
                                                         : NULL;
-        if (kind == NULL || !json_is_true(json_object_get(item, "ink")))
+        if (kind == NULL)
             continue;
         form->pan_detected = form->pan_detected || field == FIELD_CARD_NUMBER;
-        struct parsed_box box = parsed_box_grown(parsed_box_of(json_object_get(item, "box")), 0.15);
-        if (field == FIELD_CARD_NUMBER) { /* digits in boxes: the outer boxes too */
-            double more = fmin(box.x, box.h);
-            box.x -= more;
-            box.w = fmin(1 - box.x, box.w + more + box.h);
-        }
-        redact(form, small_int(json_object_get(item, "page"), form->pages - 1), box, kind);
+        redact(form, small_int(json_object_get(item, "page"), form->pages - 1),
+               parsed_box_of(json_object_get(item, "box")), kind);
     }
+}
+
+/* The text without the digits that stand under a black box: what may not be seen is not read out
+ * either. Masked as lib/pan masks, so that offsets stay. */
+static struct str text_under_boxes(struct arena *arena, const struct parsed_form *form,
+                                   struct str text, const json_t *words)
+{
+    char *out = (char *)(uintptr_t)arena_str(arena, text).p;
+    size_t index;
+    json_t *word;
+    json_array_foreach (words, index, word) {
+        json_int_t start = json_integer_value(json_object_get(word, "start"));
+        json_int_t end = json_integer_value(json_object_get(word, "end"));
+        struct parsed_box b = parsed_box_of(json_object_get(word, "box"));
+        int page = small_int(json_object_get(word, "page"), form->pages - 1);
+        double cx = b.x + b.w / 2, cy = b.y + b.h / 2;
+        for (size_t i = 0; i < form->redaction_count; i++) {
+            const struct parsed_box *box = &form->redactions[i].box;
+            bool under = form->redactions[i].page == page && cx > box->x && cx < box->x + box->w &&
+                         cy > box->y && cy < box->y + box->h;
+            for (json_int_t at = start; under && at >= 0 && at < end && at < (json_int_t)text.n;
+                 at++)
+                if (out[at] >= '0' && out[at] <= '9')
+                    out[at] = '*';
+        }
+    }
+    return (struct str){out, text.n};
 }
 
 /* ---- the whole ------------------------------------------------------------------------------ */
@@ -338,10 +378,14 @@ static void reader_json_take(struct arena *arena, const json_t *root, struct par
     form->ms_ocr = ms_of(ms, "ocr");
     form->ms_extract = ms_of(ms, "extract");
     int64_t start = clock_mono_us();
-    form->text = scrub(arena, (struct raw_text){text});
-    spans_redact(form, text, json_object_get(root, "words"));
-    labels_redact(form, fields);
-    redactions_join(form);
+    const json_t *words = json_object_get(root, "words");
+    labels_redact(form, json_object_get(root, "sensitive"));
+    struct str open = text_under_boxes(arena, form, text, words);
+    bool found = scrub(arena, (struct raw_text){text}).found;
+    form->text = scrub(arena, (struct raw_text){open});
+    form->text.found = form->text.found || found;
+    spans_redact(form, text, words);
+    redactions_join(form, json_object_get(root, "pages"));
     json_array_foreach (fields, index, item)
         field_put(arena, form, item);
     parsed_symptoms_read(arena, form, json_object_get(root, "symptoms"));

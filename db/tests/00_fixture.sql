@@ -87,6 +87,8 @@ BEGIN
         INSERT INTO patient_name_tokens VALUES (clinic, 'token', t.id('patient', side));
         INSERT INTO intake_forms (id, clinic_id, patient_id, uploaded_by)
             VALUES (t.id('form', side), clinic, t.id('patient', side), t.id('user', side));
+        INSERT INTO intake_layouts (clinic_id, layout, anchors, fields)
+            VALUES (clinic, '{"id":"","anchors":[],"fields":[]}', 5, 1);
         INSERT INTO alerts (id, clinic_id, patient_id, urgency_level, assigned_to, intake_form_id,
                             escalation_due_at)
             VALUES (t.id('alert', side), clinic, t.id('patient', side), 'CRITICAL',

@@ -47,21 +47,35 @@ void layout_to_json(const struct layout *layout, struct buf *json)
     jw_end(&w);
 }
 
+/* The table's own words: letters, and digits as in "spo2"; never a number somebody wrote. */
+static bool is_name(struct str s)
+{
+    int digits = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+        digits += c >= '0' && c <= '9';
+        if ((!letter && !(c >= '0' && c <= '9')) || digits > 3)
+            return false;
+    }
+    return s.n > 0 && s.n <= NAME_MAX_;
+}
+
 /* ["name", page, x, y, w, h] in bounds. */
 static bool item_read(const json_t *item, struct str *name, int *page, struct layout_box *box)
 {
     double v[4];
     json_int_t p = json_integer_value(json_array_get(item, 1));
     const json_t *n = json_array_get(item, 0);
-    if (json_array_size(item) != 6 || !json_is_string(n) || json_string_length(n) > NAME_MAX_ ||
-        json_string_length(n) == 0 || p < 0 || p >= LAYOUT_PAGES_MAX)
+    struct str text = {json_string_value(n), json_string_length(n)};
+    if (json_array_size(item) != 6 || !is_name(text) || p < 0 || p >= LAYOUT_PAGES_MAX)
         return false;
     for (size_t i = 0; i < 4; i++) {
         v[i] = json_number_value(json_array_get(item, i + 2));
         if (!isfinite(v[i]) || v[i] < -1 || v[i] > HEIGHT_MAX_)
             return false;
     }
-    *name = (struct str){json_string_value(n), json_string_length(n)};
+    *name = text;
     *page = (int)p;
     *box = (struct layout_box){v[0], v[1], v[2], v[3]};
     return v[2] >= 0 && v[3] >= 0;

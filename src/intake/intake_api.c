@@ -3,6 +3,7 @@
 #include "auth/auth.h"
 #include "base/cleanup.h"
 #include "intake/intake_internal.h"
+#include "intake/layouts.h"
 #include "intake/sealed.h"
 
 enum { PAGE_PNG_MAX = 64 << 20 };
@@ -57,6 +58,10 @@ void form_status_write(struct jw *w, const struct form *f)
         jw_key(w, "error");
         jw_str(w, f->error);
     }
+    if (!uuid_is_none(f->duplicate_of)) {
+        jw_key(w, "duplicateOf");
+        jw_uuid(w, f->duplicate_of);
+    }
     if (f->processed_us) {
         jw_key(w, "processedAt");
         jw_time(w, f->processed_us);
@@ -82,7 +87,8 @@ static struct problem *status_show(struct http_request *rq, struct http_response
 }
 
 /* Opening a form in review takes its soft lock, so that two clerks do not correct the same one. */
-static struct problem *form_read(const struct ctx *cx, struct uuid id, struct form *ret)
+static struct problem *form_read(const struct ctx *cx, struct uuid id, struct form *ret,
+                                 struct jw *layout)
 {
     bool clerk = cx->role == ROLE_ADMIN || cx->role == ROLE_ADMISSIONS;
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
@@ -92,6 +98,7 @@ static struct problem *form_read(const struct ctx *cx, struct uuid id, struct fo
         TRY(form_lock(&tx, cx, id));
         TRY(form_get(&tx, cx, id, false, ret));
     }
+    TRY(layout_write(&tx, cx, ret->layout_id, layout));
     return pg_tx_commit(&tx);
 }
 
@@ -103,7 +110,9 @@ static struct problem *form_show(struct http_request *rq, struct http_response *
     struct str parsed = STR_NONE;
     TRY(http_path_uuid(rq, "id", &id));
     audit_read(rq, "intake_forms", id);
-    TRY(form_read(cx, id, &f));
+    CLEANUP(buf_free) struct buf layout = BUF_MAX(8192);
+    struct jw lw = jw_to(&layout);
+    TRY(form_read(cx, id, &f, &lw));
     if (f.parsed_json.p)
         TRY(parsed_open(cx, id, f.parsed_json, true, &parsed));
     struct jw w = jw_to(&rs->body);
@@ -119,6 +128,8 @@ static struct problem *form_show(struct http_request *rq, struct http_response *
     jw_uuid(&w, f.locked_by);
     jw_key(&w, "lockedUntil");
     jw_time(&w, f.locked_until_us);
+    jw_key(&w, "layout");
+    jw_raw(&w, buf_str(&layout));
     jw_key(&w, "parsed");
     if (parsed.p)
         jw_raw(&w, parsed);
@@ -216,6 +227,10 @@ const struct http_route intake_routes[] = {
      .body_max = FORM_BYTES_MAX + 64 * 1024},
     {HTTP_GET, "/api/v1/intake/review-queue", review_queue, .roles = ADMIN | ADMISSIONS,
      .audit = "LIST_REVIEW_QUEUE", .flags = ROUTE_PHI_READ},
+    {HTTP_GET, "/api/v1/intake/layouts", intake_layouts_list, .roles = ADMIN,
+     .audit = "LIST_LAYOUTS"},
+    {HTTP_DELETE, "/api/v1/intake/layouts/:id", intake_layout_forget, .roles = ADMIN,
+     .audit = "LAYOUT_FORGOTTEN", .body = HTTP_BODY_JSON, .body_max = 1024},
     {HTTP_GET, "/api/v1/intake/:id/status", status_show, .roles = DOCTOR | ADMIN | ADMISSIONS,
      .audit = "READ_FORM_STATUS", .flags = ROUTE_PHI_READ},
     {HTTP_GET, "/api/v1/intake/:id", form_show, .roles = DOCTOR | ADMIN | ADMISSIONS,
@@ -223,6 +238,6 @@ const struct http_route intake_routes[] = {
     {HTTP_GET, "/api/v1/intake/:id/pages/:page", page_show, .roles = DOCTOR | ADMIN | ADMISSIONS,
      .audit = "READ_FORM", .lane = HTTP_SLOW, .flags = ROUTE_PHI_READ},
     {HTTP_PATCH, "/api/v1/intake/:id/confirm", intake_confirm, .roles = ADMIN | ADMISSIONS,
-     .audit = "FORM_CONFIRMED", .body = HTTP_BODY_JSON, .body_max = 64 * 1024},
+     .audit = "FORM_CONFIRMED", .lane = HTTP_SLOW, .body = HTTP_BODY_JSON, .body_max = 64 * 1024},
 };
 const size_t intake_route_count = ARRAY_LEN(intake_routes);

@@ -3,7 +3,10 @@
 
 #include "audit/audit.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
 #include "intake/intake_internal.h"
+#include "intake/layouts.h"
 #include "intake/outcome.h"
 #include "intake/sealed.h"
 #include "json/json_in.h"
@@ -48,8 +51,15 @@ static struct problem *corrections_apply(struct arena *arena, json_t *fields,
     return NULL;
 }
 
+/* Somebody else who has the form open is not written over (the soft lock of SPEC 6): it is theirs
+ * until they are done or five minutes are over. */
 static struct problem *may_confirm(const struct ctx *cx, const struct form *form)
 {
+    bool theirs = !uuid_is_none(form->locked_by) && !uuid_eq(form->locked_by, cx->user_id) &&
+                  form->locked_until_us > clock_wall_us();
+    if (theirs && (form->status == FORM_REVIEW || form->status == FORM_FAILED))
+        return problem_new(cx->arena, PROBLEM_CONFLICT,
+                           "somebody else has this form open for review");
     if (form->status == FORM_REVIEW || form->status == FORM_PROCESSED ||
         form->status == FORM_FAILED)
         return NULL;
@@ -57,14 +67,16 @@ static struct problem *may_confirm(const struct ctx *cx, const struct form *form
                        form_status_names[form->status]);
 }
 
-/* The stored form with the corrections, scored anew. */
+/* The stored form as it was read, and with the corrections, scored anew. */
 static struct problem *corrected(struct pg_tx *tx, const struct ctx *cx, const struct form *form,
-                                 json_t *fields, struct parsed_form **ret)
+                                 json_t *fields, struct parsed_form **ret_read,
+                                 struct parsed_form **ret)
 {
     struct intake_settings settings;
     struct str clear;
     TRY(intake_settings_get(tx, cx, &settings));
     TRY(parsed_open(cx, form->id, form->parsed_json, false, &clear));
+    TRY(parsed_from_json(cx->arena, clear, ret_read));
     TRY(parsed_from_json(cx->arena, clear, ret));
     TRY(corrections_apply(cx->arena, fields, *ret));
     struct parsed_policy policy = {settings.emergency_at, settings.review_confidence,
@@ -73,10 +85,41 @@ static struct problem *corrected(struct pg_tx *tx, const struct ctx *cx, const s
     return NULL;
 }
 
+/* What was kept to learn the form's layout from, read outside any transaction; nothing when there
+ * is none. Learning is a help: no trouble with it stops a person's confirmation. */
+static bool trace_load(struct ctx *cx, struct uuid id, struct trace *ret)
+{
+    CLEANUP(buf_free) struct buf bytes = BUF_SECRET(TRACE_BYTES_MAX + 1);
+    struct problem *p = blob_get(cx, form_key(cx->arena, cx, id, "trace"), TRACE_BYTES_MAX, &bytes);
+    if (!p)
+        p = trace_read(cx->arena, buf_str(&bytes), ret);
+    if (p && p->kind != PROBLEM_NOT_FOUND)
+        log_warn("the layout of form %s is not learned: %s", uuid_z(id), p->detail);
+    return p == NULL;
+}
+
+static struct problem *layout_learn(struct pg_tx *tx, const struct ctx *cx,
+                                    const struct trace *trace, const struct parsed_form *read,
+                                    const struct parsed_form *confirmed, struct uuid *ret_id)
+{
+    struct layout learned;
+    TRY(trace_learn(cx, trace, read, confirmed, &learned));
+    return layout_keep(tx, cx, &learned, ret_id);
+}
+
+static void trace_drop(const struct ctx *cx, struct uuid id)
+{
+    struct problem *p = blob_delete(cx, form_key(cx->arena, cx, id, "trace"));
+    if (p)
+        log_warn("the trace of form %s could not be removed: %s", uuid_z(id), p->detail);
+}
+
 static struct problem *confirm(struct http_request *rq, struct ctx *cx, struct uuid id,
                                json_t *fields, struct form *ret)
 {
-    struct parsed_form *parsed;
+    struct parsed_form *read, *parsed;
+    struct trace trace;
+    bool traced = trace_load(cx, id, &trace);
     struct form form;
     struct form_result result = {.status = FORM_CONFIRMED, .requires_review = false};
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
@@ -84,7 +127,10 @@ static struct problem *confirm(struct http_request *rq, struct ctx *cx, struct u
     TRY(form_get(&tx, cx, id, true, &form));
     TRY(etag_check(rq, form.version));
     TRY(may_confirm(cx, &form));
-    TRY(corrected(&tx, cx, &form, fields, &parsed));
+    TRY(corrected(&tx, cx, &form, fields, &read, &parsed));
+    result.layout_id = form.layout_id;
+    if (traced)
+        TRY(layout_learn(&tx, cx, &trace, read, parsed, &result.layout_id));
     TRY(outcome_describe(cx, id, parsed, &result));
     TRY(outcome_of_review(&tx, cx, &form, parsed, &result));
     result.pan_detected = form.pan_detected || parsed->pan_detected;
@@ -95,7 +141,10 @@ static struct problem *confirm(struct http_request *rq, struct ctx *cx, struct u
     TRY(audit_add(&tx, cx, "FORM_CONFIRMED", "intake_forms", id));
     TRY(form_event(&tx, cx, id, result.is_emergency, false));
     TRY(form_get(&tx, cx, id, false, ret));
-    return pg_tx_commit(&tx);
+    TRY(pg_tx_commit(&tx));
+    if (traced)
+        trace_drop(cx, id);
+    return NULL;
 }
 
 struct problem *intake_confirm(struct http_request *rq, struct http_response *rs)

@@ -8,7 +8,8 @@
     " pan_detected, pan_redacted, is_emergency, requires_review,"                                  \
     " coalesce((emergency_score * 100)::int, -1), coalesce((ocr_confidence * 100)::int, -1),"      \
     " urgency_level, error, room_number, raw_form_s3_key, parsed_json, language, processed_at,"    \
-    " created_at, locked_until, urgency_rank::int FROM intake_forms WHERE clinic_id = $1::uuid "
+    " created_at, locked_until, urgency_rank::int, duplicate_of, layout_id"                        \
+    " FROM intake_forms WHERE clinic_id = $1::uuid "
 
 static const struct pg_stmt by_id = {"form_by_id", COLUMNS "AND id = $2::uuid"};
 static const struct pg_stmt by_id_locked = {"form_by_id_locked",
@@ -28,13 +29,14 @@ static const struct pg_stmt insert = {
     " ON CONFLICT (id) DO UPDATE SET room_number = intake_forms.room_number"
     " WHERE intake_forms.content_hash = excluded.content_hash RETURNING duplicate_of, status"};
 static const struct pg_stmt step = {
-    "form_step", "UPDATE intake_forms SET status = $3, progress = $4::int, error = NULL"
-                 " WHERE clinic_id = $1::uuid AND id = $2::uuid"};
+    "form_step", "UPDATE intake_forms SET status = $3, progress = greatest(progress, $4::int),"
+                 " error = NULL WHERE clinic_id = $1::uuid AND id = $2::uuid"};
 static const struct pg_stmt fail = {
     "form_fail",
     "UPDATE intake_forms SET status = 'FAILED', progress = 100, error = $3, processed_at = now(),"
-    " requires_review = true, parsed_json = $4::jsonb, phi_key_version = $5::int WHERE clinic_id = "
-    "$1::uuid AND id = $2::uuid"};
+    " requires_review = true, parsed_json = coalesce(parsed_json, $4::jsonb), phi_key_version ="
+    " CASE WHEN parsed_json IS NULL THEN $5::int ELSE phi_key_version END"
+    " WHERE clinic_id = $1::uuid AND id = $2::uuid"};
 static const struct pg_stmt finish = {
     "form_finish",
     "UPDATE intake_forms SET status = $3, parsed_json = $4::jsonb, triage = $5::jsonb,"
@@ -43,7 +45,16 @@ static const struct pg_stmt finish = {
     " emergency_score = $11::numeric / 100, ocr_confidence = $12::numeric / 100,"
     " urgency_level = $13, language = $14, page_count = $15::int, patient_id = $16::uuid,"
     " alert_id = coalesce($17::uuid, alert_id), raw_form_s3_key = $18, reviewed_by ="
-    " CASE WHEN $3 = 'CONFIRMED' THEN $19::uuid ELSE reviewed_by END"
+    " CASE WHEN $3 = 'CONFIRMED' THEN $19::uuid ELSE reviewed_by END, layout_id ="
+    " (SELECT l.id FROM intake_layouts l WHERE l.clinic_id = $1::uuid AND l.id = $20::uuid)"
+    " WHERE clinic_id = $1::uuid AND id = $2::uuid"};
+static const struct pg_stmt urgent = {
+    "form_urgent",
+    "UPDATE intake_forms SET parsed_json = $3::jsonb, triage = $4::jsonb, phi_key_version = "
+    "$5::int,"
+    " pan_detected = $6::bool, is_emergency = $7::bool, emergency_score = $8::numeric / 100,"
+    " ocr_confidence = $9::numeric / 100, urgency_level = $10, language = $11,"
+    " patient_id = $12::uuid, alert_id = $13::uuid, progress = greatest(progress, 80)"
     " WHERE clinic_id = $1::uuid AND id = $2::uuid"};
 static const struct pg_stmt lock = {
     "form_lock",
@@ -54,8 +65,8 @@ static const struct pg_stmt settings = {
     "intake_settings",
     "SELECT emergency_threshold, review_confidence, field_confidence,"
     " coalesce(review_sample_thousandths, -1) FROM clinic_settings WHERE clinic_id = $1::uuid"};
-static const struct pg_stmt *const stmts[] = {&by_id, &by_id_locked, &in_review, &insert,  &step,
-                                              &fail,  &finish,       &lock,      &settings};
+static const struct pg_stmt *const stmts[] = {
+    &by_id, &by_id_locked, &in_review, &insert, &step, &fail, &finish, &urgent, &lock, &settings};
 
 __attribute__((constructor)) static void register_statements(void)
 {
@@ -103,6 +114,8 @@ static void row_read(const struct pg_result *r, size_t i, struct form *ret)
         .created_us = pg_get_time(r, i, 21),
         .locked_until_us = pg_get_time(r, i, 22),
         .urgency_rank = pg_get_int(r, i, 23),
+        .duplicate_of = pg_get_uuid(r, i, 24),
+        .layout_id = pg_get_uuid(r, i, 25),
     };
 }
 
@@ -170,14 +183,26 @@ struct problem *form_fail(struct pg_tx *tx, const struct ctx *cx, struct uuid id
 struct problem *form_finish(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
                             const struct form_result *r)
 {
-    return PG_EXEC(
-        tx, &finish, NULL, PG_P_UUID(cx->clinic_id), PG_P_UUID(id),
-        PG_P_Z(form_status_names[r->status]), PG_P_TEXT(r->parsed_json), PG_P_TEXT(r->triage_json),
-        PG_P_INT(r->key_version), PG_P_BOOL(r->pan_detected), PG_P_BOOL(r->pan_redacted),
-        PG_P_BOOL(r->is_emergency), PG_P_BOOL(r->requires_review), PG_P_INT(r->score),
-        PG_P_INT(r->confidence), PG_P_Z(r->urgency_level), PG_P_TEXT_OR_NULL(r->language),
-        PG_P_INT(r->page_count), PG_P_UUID_OR_NULL(r->patient_id), PG_P_UUID_OR_NULL(r->alert_id),
-        PG_P_TEXT_OR_NULL(r->store_key), PG_P_UUID_OR_NULL(cx->user_id));
+    return PG_EXEC(tx, &finish, NULL, PG_P_UUID(cx->clinic_id), PG_P_UUID(id),
+                   PG_P_Z(form_status_names[r->status]), PG_P_TEXT(r->parsed_json),
+                   PG_P_TEXT(r->triage_json), PG_P_INT(r->key_version), PG_P_BOOL(r->pan_detected),
+                   PG_P_BOOL(r->pan_redacted), PG_P_BOOL(r->is_emergency),
+                   PG_P_BOOL(r->requires_review), PG_P_INT(r->score), PG_P_INT(r->confidence),
+                   PG_P_Z(r->urgency_level), PG_P_TEXT_OR_NULL(r->language),
+                   PG_P_INT(r->page_count), PG_P_UUID_OR_NULL(r->patient_id),
+                   PG_P_UUID_OR_NULL(r->alert_id), PG_P_TEXT_OR_NULL(r->store_key),
+                   PG_P_UUID_OR_NULL(cx->user_id), PG_P_UUID_OR_NULL(r->layout_id));
+}
+
+struct problem *form_urgent(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
+                            const struct form_result *r)
+{
+    return PG_EXEC(tx, &urgent, NULL, PG_P_UUID(cx->clinic_id), PG_P_UUID(id),
+                   PG_P_TEXT(r->parsed_json), PG_P_TEXT(r->triage_json), PG_P_INT(r->key_version),
+                   PG_P_BOOL(r->pan_detected), PG_P_BOOL(r->is_emergency), PG_P_INT(r->score),
+                   PG_P_INT(r->confidence), PG_P_Z(r->urgency_level),
+                   PG_P_TEXT_OR_NULL(r->language), PG_P_UUID_OR_NULL(r->patient_id),
+                   PG_P_UUID_OR_NULL(r->alert_id));
 }
 
 struct problem *form_lock(struct pg_tx *tx, const struct ctx *cx, struct uuid id)
@@ -202,6 +227,18 @@ struct problem *intake_settings_get(struct pg_tx *tx, const struct ctx *cx,
     return NULL;
 }
 
+static struct problem *front_desk_event(struct pg_tx *tx, const struct ctx *cx, const char *name,
+                                        struct str payload)
+{
+    struct outbox_event event = {
+        .name = name,
+        .payload = payload,
+        .rooms = {live_room_role(cx->arena, cx->clinic_id, ROLE_ADMISSIONS),
+                  live_room_role(cx->arena, cx->clinic_id, ROLE_ADMIN)},
+    };
+    return outbox_event(tx, cx, &event);
+}
+
 struct problem *form_event(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
                            bool is_emergency, bool requires_review)
 {
@@ -215,11 +252,21 @@ struct problem *form_event(struct pg_tx *tx, const struct ctx *cx, struct uuid i
     jw_key(&w, "requiresReview");
     jw_bool(&w, requires_review);
     jw_end(&w);
-    struct outbox_event event = {
-        .name = "intake:processed",
-        .payload = buf_str(&payload),
-        .rooms = {live_room_role(cx->arena, cx->clinic_id, ROLE_ADMISSIONS),
-                  live_room_role(cx->arena, cx->clinic_id, ROLE_ADMIN)},
-    };
-    return outbox_event(tx, cx, &event);
+    return front_desk_event(tx, cx, "intake:processed", buf_str(&payload));
+}
+
+struct problem *form_progress_event(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
+                                    enum form_status status, int progress)
+{
+    CLEANUP(buf_free) struct buf payload = BUF_MAX(256);
+    struct jw w = jw_to(&payload);
+    jw_obj(&w);
+    jw_key(&w, "formId");
+    jw_uuid(&w, id);
+    jw_key(&w, "status");
+    jw_z(&w, form_status_names[status]);
+    jw_key(&w, "progress");
+    jw_int(&w, progress);
+    jw_end(&w);
+    return front_desk_event(tx, cx, "intake:progress", buf_str(&payload));
 }

@@ -24,7 +24,7 @@ extern const char *const form_status_names[]; /* by the enum */
 
 /* A row of intake_forms; parsed_json still sealed. */
 struct form {
-    struct uuid id, patient_id, alert_id, locked_by;
+    struct uuid id, patient_id, alert_id, locked_by, duplicate_of, layout_id;
     enum form_status status;
     int64_t progress, version, page_count, urgency_rank;
     bool pan_detected, pan_redacted, is_emergency, requires_review;
@@ -70,8 +70,13 @@ struct form_result {
     struct str language;
     int page_count;
     struct uuid patient_id, alert_id;
+    struct uuid layout_id; /* UUID_NONE: none, or one that is not there any more */
     struct str store_key;
 };
+/* What an emergency's doctor must know while the pages are still being made: all of `result` but
+ * the end. */
+struct problem *form_urgent(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
+                            const struct form_result *result);
 struct problem *form_finish(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
                             const struct form_result *result);
 
@@ -98,7 +103,13 @@ const char *form_media_type(struct str head);
 struct problem *form_event(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
                            bool is_emergency, bool requires_review);
 
+/* intake:progress to the same, as the form is read. */
+struct problem *form_progress_event(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
+                                    enum form_status status, int progress);
+
 /* Handlers and jobs, one file each. */
+http_handler intake_layouts_list;
+http_handler intake_layout_forget;
 http_handler intake_upload;
 http_handler intake_confirm;
 struct problem *intake_ocr_job(struct bullmq_job *job);

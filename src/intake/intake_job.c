@@ -12,11 +12,16 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "intake/intake_internal.h"
+#include "intake/layouts.h"
 #include "intake/outcome.h"
+#include "intake/pages.h"
 #include "intake/sealed.h"
 #include "reader/reader.h"
 
-enum { OCR_JSON_MAX = 16 << 20, PAGES_BYTES_MAX = 256 << 20, PATIENCE_US = 300 * 1000000 };
+enum { OCR_JSON_MAX = 16 << 20, PATIENCE_US = 300 * 1000000, READER_ATTEMPTS = 3 };
+
+/* How far a form is when a step is done (SPEC 6: 0..100); reading goes on in between. */
+enum { AT_START = 5, AT_READ = 65, AT_SCRUBBING = 70, AT_SCORED = 80, AT_PAGES = 95 };
 
 static struct reader *reader_of(const struct bullmq_job *job)
 {
@@ -37,7 +42,37 @@ static struct problem *step_to(const struct ctx *cx, struct uuid id, enum form_s
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     TRY(tx_begin(&tx, cx, PG_WRITE));
     TRY(form_step(&tx, cx, id, to, progress));
+    TRY(form_progress_event(&tx, cx, id, to, progress));
     return pg_tx_commit(&tx);
+}
+
+/* While something else goes on: telling how far it is must not end it. */
+struct telling {
+    const struct ctx *cx;
+    struct uuid form;
+    enum form_status status;
+    int told; /* per cent */
+};
+
+static void tell(struct telling *t, int progress)
+{
+    if (progress <= t->told)
+        return;
+    t->told = progress;
+    struct problem *p = step_to(t->cx, t->form, t->status, progress);
+    if (p)
+        log_debug("progress of form %s was not told: %s", uuid_z(t->form), p->detail);
+}
+
+static struct problem *reading_told(void *user, int done, int of)
+{
+    tell(user, AT_START + (AT_READ - AT_START) * done / of);
+    return NULL;
+}
+
+static void pages_told(void *user, int done, int of)
+{
+    tell(user, AT_SCORED + (AT_PAGES - AT_SCORED) * done / of);
 }
 
 /* Ends a form with a code a clerk's page can explain; what it says is then typed in by hand. */
@@ -62,13 +97,21 @@ static struct problem *give_up(const struct ctx *cx, struct uuid id, const char 
     return NULL;
 }
 
-/* A refusal of the file is final; trouble of the reader is tried again until attempts run out. */
+bool reader_last_try(const struct bullmq_job *job)
+{
+    return job->attempts_made + 1 >= READER_ATTEMPTS || job->attempts_made + 1 >= job->attempts;
+}
+
+/* A refusal of the file is final; trouble of the reader is tried three times in all: more would
+ * only keep the forms behind it waiting. */
 static struct problem *after_reader(const struct ctx *cx, struct bullmq_job *job, struct uuid id,
                                     struct problem *p)
 {
     if (!p)
         return NULL;
-    bool last = job->attempts_made + 1 >= job->attempts;
+    bool last = reader_last_try(job);
+    log_warn("form %s: %s%s%s", uuid_z(id), reader_code(reader_of(job)), p->cause[0] ? ", " : "",
+             p->cause);
     if (!reader_refused(reader_of(job)) && !last) {
         p->kind = PROBLEM_INTERNAL; /* costs an attempt: this form may be what crashes the reader */
         return p;
@@ -90,8 +133,17 @@ static struct problem *ocr_finish(const struct ctx *cx, struct uuid id)
     };
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     TRY(tx_begin(&tx, cx, PG_WRITE));
-    TRY(form_step(&tx, cx, id, FORM_SCRUBBING, 70));
+    TRY(form_step(&tx, cx, id, FORM_SCRUBBING, AT_SCRUBBING));
+    TRY(form_progress_event(&tx, cx, id, FORM_SCRUBBING, AT_SCRUBBING));
     TRY(outbox_job(&tx, cx, &next));
+    return pg_tx_commit(&tx);
+}
+
+static struct problem *known_layouts(const struct ctx *cx, struct str *ret)
+{
+    CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
+    TRY(tx_begin(&tx, cx, PG_READ_ONE));
+    TRY(layouts_json(&tx, cx, ret));
     return pg_tx_commit(&tx);
 }
 
@@ -103,12 +155,15 @@ static struct problem *ocr_once(struct bullmq_job *job, const struct job_ids *id
     TRY(form_load(&cx, ids->form_id, &form));
     if (form.status != FORM_QUEUED && form.status != FORM_OCR)
         return NULL; /* done before */
+    struct telling told = {&cx, form.id, FORM_OCR, AT_START};
+    struct reader_hints hints = {.step = reading_told, .user = &told};
     if (form.status == FORM_QUEUED)
-        TRY(step_to(&cx, form.id, FORM_OCR, 10));
+        TRY(step_to(&cx, form.id, FORM_OCR, AT_START));
+    TRY(known_layouts(&cx, &hints.layouts));
     CLEANUP(buf_free) struct buf file = BUF_SECRET(FORM_BYTES_MAX + 1);
     TRY(blob_get(&cx, form_key(job->arena, &cx, form.id, "original"), FORM_BYTES_MAX, &file));
     struct problem *p =
-        reader_read(reader_of(job), job->arena, buf_str(&file), NULL, READER_TIMEOUT_MS, &json);
+        reader_read(reader_of(job), job->arena, buf_str(&file), &hints, READER_TIMEOUT_MS, &json);
     if (p)
         return after_reader(&cx, job, form.id, p);
     TRY(blob_put(&cx, form_key(job->arena, &cx, form.id, "ocr"), json));
@@ -116,105 +171,6 @@ static struct problem *ocr_once(struct bullmq_job *job, const struct job_ids *id
 }
 
 /* ---- pan-scrub --------------------------------------------------------------------------------*/
-
-/* The safe pages on their way into the store, and whether a card number can still be read there. */
-struct pages {
-    const struct ctx *cx;
-    struct bullmq_job *job;
-    struct uuid form;
-    bool verify;
-    struct buf *kept; /* PNGs to read again, each behind its length */
-    int count;
-    bool clean;           /* no card number can be read on them any more */
-    struct problem *lost; /* the store's, while a page was put there */
-};
-
-static struct problem *page_take(void *user, int page, struct str png)
-{
-    struct pages *pages = user;
-    const char *part = arena_fmt(pages->job->arena, "page-%d", page + 1);
-    pages->lost =
-        blob_put(pages->cx, form_key(pages->job->arena, pages->cx, pages->form, part), png);
-    TRY(pages->lost);
-    if (pages->verify) {
-        buf_add_u32be(pages->kept, (uint32_t)png.n);
-        buf_add_str(pages->kept, png);
-    }
-    pages->count++;
-    return NULL;
-}
-
-/* Reads the redacted pages again: only what was read and shows no card number counts as redacted;
- * a page the reader refuses does not. */
-static struct problem *pages_verify(struct bullmq_job *job, const struct buf *kept, bool *ret_clean)
-{
-    struct str rest = buf_str(kept);
-    *ret_clean = !kept->overflowed;
-    while (rest.n > 4 && *ret_clean) {
-        const uint8_t *n = (const uint8_t *)rest.p;
-        size_t len = (size_t)n[0] << 24 | (size_t)n[1] << 16 | (size_t)n[2] << 8 | n[3];
-        struct str png = {rest.p + 4, len}, json;
-        struct parsed_form *again;
-        *ret_clean = false;
-        TRY(reader_read(reader_of(job), job->arena, png, NULL, READER_TIMEOUT_MS, &json));
-        TRY(parsed_from_reader(job->arena, json, &(struct parsed_policy){0}, &again));
-        *ret_clean = !again->pan_detected;
-        rest = (struct str){png.p + len, rest.n - 4 - len};
-    }
-    return NULL;
-}
-
-/* The reader's part of making pages: what fails here is its trouble, or `pages->lost`. */
-static struct problem *pages_render(struct pages *pages, const struct parsed_form *parsed,
-                                    struct str file)
-{
-    struct bullmq_job *job = pages->job;
-    struct reader_box *boxes =
-        arena_array(job->arena, parsed->redaction_count + 1, sizeof(struct reader_box));
-    for (size_t i = 0; i < parsed->redaction_count; i++) {
-        const struct parsed_redaction *r = &parsed->redactions[i];
-        boxes[i] = (struct reader_box){r->page, r->box.x, r->box.y, r->box.w, r->box.h};
-    }
-    TRY(reader_pages(reader_of(job), job->arena, file, boxes, parsed->redaction_count,
-                     READER_TIMEOUT_MS, page_take, pages));
-    pages->clean = true;
-    if (parsed->pan_detected)
-        TRY(pages_verify(job, pages->kept, &pages->clean));
-    pages->clean = pages->clean && parsed->redaction_complete;
-    return NULL;
-}
-
-/* Makes the pages that people may see. An emergency never waits for them (SPEC 6): whatever goes
- * wrong, it goes on without (count 0: nothing is shown). For any other form the store's trouble is
- * waited for, the reader's is tried again, and then it goes to a person without its pages. */
-static struct problem *pages_make(const struct form *form, const struct parsed_form *parsed,
-                                  struct pages *pages)
-{
-    CLEANUP(buf_free) struct buf file = BUF_SECRET(FORM_BYTES_MAX + 1);
-    CLEANUP(buf_free) struct buf kept = BUF_SECRET(PAGES_BYTES_MAX);
-    const struct ctx *cx = pages->cx;
-    bool last = pages->job->attempts_made + 1 >= pages->job->attempts;
-    pages->kept = &kept;
-    struct problem *p =
-        blob_get(cx, form_key(cx->arena, cx, form->id, "original"), FORM_BYTES_MAX, &file);
-    bool of_reader = !p;
-    if (!p)
-        p = pages_render(pages, parsed, buf_str(&file));
-    if (!p)
-        return NULL;
-    of_reader = of_reader && !pages->lost;
-    if (!parsed->triage.emergency && !last) {
-        if (of_reader)
-            p->kind = PROBLEM_INTERNAL; /* costs an attempt, see after_reader */
-        return p;
-    }
-    if (!parsed->triage.emergency && !of_reader && p->kind == PROBLEM_UNAVAILABLE)
-        return p;
-    log_warn("form %s goes on without its pages: %s", uuid_z(form->id), p->detail);
-    pages->count = 0;
-    pages->clean = false;
-    return NULL;
-}
 
 /* A share of good forms is reviewed all the same; which ones follows from the form's id, so that a
  * job that runs again decides the same. */
@@ -235,6 +191,26 @@ static struct problem *settings_load(const struct ctx *cx, struct intake_setting
     return pg_tx_commit(&tx);
 }
 
+/* An emergency's patient and alert, before the time that making the pages takes (SPEC 6: it never
+ * waits). The form is finished afterwards; done twice this makes nothing twice. */
+static struct problem *emergency_first(const struct ctx *cx, struct uuid id,
+                                       const struct parsed_form *parsed)
+{
+    struct form form;
+    struct form_result result = {.pan_detected = parsed->pan_detected, .requires_review = true};
+    TRY(outcome_describe(cx, id, parsed, &result));
+    CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
+    TRY(tx_begin(&tx, cx, PG_WRITE));
+    TRY(form_get(&tx, cx, id, true, &form));
+    if (form.status != FORM_SCRUBBING || !uuid_is_none(form.alert_id))
+        return NULL; /* another worker was faster, or died after this */
+    result.requires_review = parsed->requires_review;
+    TRY(outcome_of_reading(&tx, cx, &form, parsed, &result));
+    TRY(form_urgent(&tx, cx, id, &result));
+    TRY(form_progress_event(&tx, cx, id, FORM_SCRUBBING, AT_SCORED));
+    return pg_tx_commit(&tx);
+}
+
 /* Form, patient, alert, audit and outbox: one transaction. */
 static struct problem *scrub_finish(const struct ctx *cx, struct uuid id,
                                     const struct parsed_form *parsed, struct form_result *result)
@@ -245,8 +221,13 @@ static struct problem *scrub_finish(const struct ctx *cx, struct uuid id,
     TRY(form_get(&tx, cx, id, true, &form));
     if (form.status != FORM_SCRUBBING)
         return NULL; /* another worker was faster */
-    TRY(outcome_of_reading(&tx, cx, &form, parsed, result));
+    result->patient_id = form.patient_id;
+    result->alert_id = form.alert_id;
+    if (uuid_is_none(form.alert_id)) /* else it was done first, see above */
+        TRY(outcome_of_reading(&tx, cx, &form, parsed, result));
     TRY(form_finish(&tx, cx, id, result));
+    if (!uuid_is_none(parsed->layout_id))
+        TRY(layout_used(&tx, cx, parsed->layout_id));
     TRY(audit_add(&tx, cx, "FORM_PROCESSED", "intake_forms", id));
     TRY(form_event(&tx, cx, id, result->is_emergency, result->requires_review));
     return pg_tx_commit(&tx);
@@ -262,6 +243,30 @@ static void raw_drop(const struct ctx *cx, struct uuid id, bool pan_detected)
         log_warn("an object of form %s could not be removed: %s", uuid_z(id), p->detail);
 }
 
+/* What a person must know of the pages, and whether this form is one of the sample. */
+static void review_more(const struct ctx *cx, struct uuid form, const struct intake_settings *s,
+                        const struct pages *pages, struct parsed_form *parsed)
+{
+    if (pages->count == 0)
+        parsed_review(parsed, "no-pages");
+    else if (!pages->clean)
+        parsed_review(parsed, "page-withheld");
+    if (!parsed->requires_review && sampled(cx, form, s->sample_thousandths))
+        parsed_review(parsed, "sample");
+}
+
+/* Kept for the person who will confirm the form; without it the layout is just not learned. */
+static void trace_keep(const struct ctx *cx, struct uuid form, struct str reader_json,
+                       const struct parsed_form *parsed)
+{
+    CLEANUP(buf_free) struct buf trace = BUF_SECRET(TRACE_BYTES_MAX);
+    struct problem *p = trace_make(cx, reader_json, parsed, &trace);
+    if (!p && !trace.overflowed)
+        p = blob_put(cx, form_key(cx->arena, cx, form, "trace"), buf_str(&trace));
+    if (p)
+        log_warn("form %s will teach no layout: %s", uuid_z(form), p->detail);
+}
+
 static struct problem *scrub_form(const struct ctx *cx, struct bullmq_job *job,
                                   const struct form *form)
 {
@@ -273,20 +278,27 @@ static struct problem *scrub_form(const struct ctx *cx, struct bullmq_job *job,
     CLEANUP(buf_free) struct buf json = BUF_SECRET(OCR_JSON_MAX + 1);
     TRY(blob_get(cx, form_key(job->arena, cx, form->id, "ocr"), OCR_JSON_MAX, &json));
     TRY(parsed_from_reader(job->arena, buf_str(&json), &policy, &parsed));
-    struct pages pages = {.cx = cx, .job = job, .form = form->id, .verify = parsed->pan_detected};
-    TRY(pages_make(form, parsed, &pages));
+    if (parsed->triage.emergency)
+        TRY(emergency_first(cx, form->id, parsed));
+    struct telling told = {cx, form->id, FORM_SCRUBBING, AT_SCRUBBING};
+    struct pages pages = {
+        .cx = cx, .job = job, .form = form->id, .told = pages_told, .told_to = &told};
+    TRY(pages_make(parsed, &pages));
 
     bool shown = pages.count > 0;
     struct form_result result = {.pan_detected = parsed->pan_detected,
-                                 .pan_redacted = parsed->pan_detected && pages.clean};
+                                 .pan_redacted = parsed->pan_detected && pages.clean,
+                                 .layout_id = parsed->layout_id};
+    review_more(cx, form->id, &settings, &pages, parsed);
     TRY(outcome_describe(cx, form->id, parsed, &result));
     result.page_count = pages.count;
-    result.requires_review = parsed->requires_review || !shown || !pages.clean ||
-                             sampled(cx, form->id, settings.sample_thousandths);
+    result.requires_review = parsed->requires_review;
     result.status = result.requires_review ? FORM_REVIEW : FORM_PROCESSED;
     result.store_key = parsed->pan_detected && shown
                            ? str_of(form_key(job->arena, cx, form->id, "page-1"))
                            : form->store_key;
+    if (result.requires_review)
+        trace_keep(cx, form->id, buf_str(&json), parsed);
     TRY(scrub_finish(cx, form->id, parsed, &result));
     raw_drop(cx, form->id, parsed->pan_detected && shown);
     return NULL;

@@ -175,11 +175,20 @@ static struct str without_card_sentence(struct str text)
     return text;
 }
 
+/* Nobody is born after today. */
+static bool parsed_is_future(struct str date)
+{
+    char now[CLOCK_TEXT_MAX];
+    clock_text(clock_wall_us(), now);
+    return date.n == 10 && memcmp(date.p, now, 10) > 0;
+}
+
 static void field_put(struct arena *arena, struct parsed_form *form, const json_t *item)
 {
     enum field field = field_of(text_of(json_object_get(item, "key")));
     struct parsed_value v = {.page = small_int(json_object_get(item, "page"), form->pages - 1),
                              .ink = json_is_true(json_object_get(item, "ink")),
+                             .learned = json_is_true(json_object_get(item, "learned")),
                              .box = parsed_box_of(json_object_get(item, "box"))};
     if (field == FIELD__COUNT || v.page < 0)
         return;
@@ -188,6 +197,8 @@ static void field_put(struct arena *arena, struct parsed_form *form, const json_
     if (field == FIELD_CHIEF_COMPLAINT)
         raw = without_card_sentence(raw);
     double fit = parsed_is_blank(raw) ? 0 : field_normal(arena, field, raw, order, &normal);
+    if (field == FIELD_DATE_OF_BIRTH && parsed_is_future(normal))
+        fit = 0;
     if (fit > 0) {
         v.text = field == FIELD_NATIONAL_ID ? normal : scrubbed(arena, normal);
         v.confidence = parsed_unit(json_object_get(item, "confidence")) * (0.4 + 0.6 * fit);
@@ -374,6 +385,9 @@ static void reader_json_take(struct arena *arena, const json_t *root, struct par
     form->language = parsed_language_of(json_object_get(root, "language"));
     form->day_first = json_is_true(json_object_get(root, "dayFirst"));
     form->ocr_confidence = parsed_unit(json_object_get(root, "ocrConfidence"));
+    if (!uuid_parse(text_of(json_object_get(json_object_get(root, "layout"), "id")),
+                    &form->layout_id))
+        form->layout_id = UUID_NONE;
     form->ms_decode = ms_of(ms, "decode");
     form->ms_ocr = ms_of(ms, "ocr");
     form->ms_extract = ms_of(ms, "extract");
@@ -439,10 +453,13 @@ struct problem *parsed_correct(struct arena *arena, struct parsed_form *form, st
     if (!parsed_is_blank(value)) {
         if (correction_normal(arena, form, key, value, &normal) <= 0)
             return problem_field(arena, pointer, "the value does not fit this field");
+        if (key == PARSED_DATE_OF_BIRTH && parsed_is_future(normal))
+            return problem_field(arena, pointer, "must not be in the future");
         normal = scrubbed(arena, normal);
     }
     v->text = normal;
     v->confidence = normal.p ? 1 : 0;
     v->ink = normal.p != NULL;
+    v->learned = false;
     return NULL;
 }

@@ -7,6 +7,7 @@
 #ifndef NEXACORE_INTAKE_PARSED_H
 #define NEXACORE_INTAKE_PARSED_H
 
+#include "base/uuid.h"
 #include "json/json_out.h"
 #include "phi/scrub.h"
 #include "triage/triage.h"
@@ -49,6 +50,7 @@ struct parsed_value {
     struct str text;   /* scrubbed, in its one form; p NULL: nothing was read */
     double confidence; /* 0..1 */
     bool ink;          /* something is written there, read or not */
+    bool learned;      /* found by its place in a learned layout */
     int page;          /* -1: not on the form (a clerk's correction) */
     struct parsed_box box;
 };
@@ -88,6 +90,7 @@ struct parsed_form {
     bool requires_review;
     const char *review_why[24]; /* "missing:fullName", "doubtful:dateOfBirth", ... */
     size_t review_count;
+    struct uuid layout_id; /* the learned layout that the form is; UUID_NONE: none */
     int ms_decode, ms_ocr, ms_extract, ms_scrub, ms_triage;
 };
 
@@ -107,6 +110,9 @@ struct problem *parsed_from_reader(struct arena *arena, struct str json,
  * caller's business. */
 void parsed_score(struct arena *arena, const struct parsed_policy *policy,
                   struct parsed_form *form);
+
+/* A person must look at it for another reason: "page-withheld", "no-pages", "sample". */
+void parsed_review(struct parsed_form *form, const char *why);
 
 /* A clerk's correction: brought into its one form and scrubbed; an empty value removes the field.
  * Confidence becomes 1. A key that does not exist or a value that does not fit the field is

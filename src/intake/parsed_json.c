@@ -51,6 +51,10 @@ void parsed_write_fields(const struct parsed_form *form, struct jw *w)
             jw_key(w, "box");
             write_box(w, v->box);
         }
+        if (v->learned) {
+            jw_key(w, "learned");
+            jw_bool(w, true);
+        }
         jw_end(w);
     }
     jw_end(w);
@@ -246,6 +250,7 @@ struct problem *parsed_from_json(struct arena *arena, struct str json, struct pa
             (struct parsed_value){.text = stored_text(arena, json_object_get(item, "value")),
                                   .confidence = parsed_unit(json_object_get(item, "confidence")),
                                   .ink = page != NULL,
+                                  .learned = json_is_true(json_object_get(item, "learned")),
                                   .page = page ? (int)json_integer_value(page) : -1,
                                   .box = parsed_box_of(json_object_get(item, "box"))};
     }

@@ -97,6 +97,11 @@ static void judge(struct arena *arena, const struct parsed_policy *policy, struc
         why(arena, form, "redaction-incomplete", NULL);
 }
 
+void parsed_review(struct parsed_form *form, const char *why_code)
+{
+    why(NULL, form, why_code, NULL);
+}
+
 void parsed_score(struct arena *arena, const struct parsed_policy *policy, struct parsed_form *form)
 {
     int64_t start = clock_mono_us();

@@ -96,10 +96,16 @@ test('everybody hears what concerns clinic and role, and nothing else', async ()
         'doctor-b': [`alert:new ${ofB.id}`, ...moved(b)],
         'admissions-b': [...moved(b)],
     };
-    const heard = (login) => people[login].events.map((e) => `${e.name} ${idOf(e.payload)}`).sort();
+    // How far a form is comes several times, to those who hear of its end too.
+    const progress = (e) => e.name === 'intake:progress';
+    const heard = (login) => people[login].events.filter((e) => !progress(e)).map((e) => `${e.name} ${idOf(e.payload)}`).sort();
     await until(() => LOGINS.every((l) => heard(l).length >= wanted[l].length), 'everybody told', { seconds: 20 }).catch(() => {});
     await sleep(1000); // one event too many would come now
-    for (const login of LOGINS) assert.deepEqual(heard(login), [...wanted[login]].sort(), login);
+    for (const login of LOGINS) {
+        assert.deepEqual(heard(login), [...wanted[login]].sort(), login);
+        assert.equal(people[login].events.some(progress), ['admin', 'admissions'].includes(login), login);
+        for (const e of people[login].events.filter(progress)) assert.equal(e.payload.formId, form.formId);
+    }
 
     const all = Object.values(people).flatMap((l) => l.events);
     const shapes = {
@@ -108,6 +114,7 @@ test('everybody hears what concerns clinic and role, and nothing else', async ()
         'alert:escalated': ['alertId', 'assignedTo', 'room', 'urgencyLevel'],
         'patient:status_changed': ['newStatus', 'patientId'],
         'intake:processed': ['formId', 'isEmergency', 'requiresReview'],
+        'intake:progress': ['formId', 'progress', 'status'],
     };
     for (const { name, payload } of all) assert.deepEqual(keysOf(payload), shapes[name], name);
     for (const { name, payload } of all) if (name === 'alert:new') assert.equal(payload.patientName, NAME);

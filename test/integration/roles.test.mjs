@@ -30,6 +30,8 @@ const CELLS = [
     ['POST', '/api/v1/intake/upload', 'AS'],
     ['PATCH', `/api/v1/intake/${NONE}/confirm`, 'AS'],
     ['GET', '/api/v1/intake/review-queue', 'AS'],
+    ['GET', '/api/v1/intake/layouts', 'A'],
+    ['DELETE', `/api/v1/intake/layouts/${NONE}`, 'A'],
     ['GET', `/api/v1/intake/${NONE}/status`, 'DAS'],
     ['GET', `/api/v1/intake/${NONE}`, 'DAS'],
     ['GET', `/api/v1/intake/${NONE}/pages/1.png`, 'DAS'],

@@ -343,6 +343,19 @@ struct problem *bullmq_jobs(struct bullmq_redis *redis, const char *queue, enum 
                             size_t first, size_t max, struct arena *arena,
                             struct bullmq_job_info **ret, size_t *ret_count);
 
+/* The same for lists that must stay cheap whatever somebody queued: at most 500 jobs, `data` is ""
+ * where it is longer than data_max bytes, and names and failure texts are cut (255 and 500 bytes).
+ * An id without a job has an empty name. processed_ms is not read. */
+struct problem *bullmq_jobs_brief(struct bullmq_redis *redis, const char *queue,
+                                  enum bullmq_state state, size_t first, size_t max,
+                                  size_t data_max, struct arena *arena,
+                                  struct bullmq_job_info **ret, size_t *ret_count);
+
+/* The priority from least to most that is served next among waiting jobs; 0 when none waits there.
+ * For producers that share a queue out among many by their priorities. */
+struct problem *bullmq_first_priority(struct bullmq_redis *redis, const char *queue, unsigned least,
+                                      unsigned most, unsigned *ret);
+
 /* Where a job is; PROBLEM_NOT_FOUND when there is none (or in a state not listed here). */
 struct problem *bullmq_job_state(struct bullmq_redis *redis, const char *queue, const char *id,
                                  enum bullmq_state *ret);

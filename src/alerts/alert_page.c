@@ -35,7 +35,9 @@ static const struct pg_stmt paged = {
 static const struct pg_stmt steps = {
     "alert_steps", "SELECT coalesce(max(tier), 0) + 1 FROM alert_events"
                    " WHERE clinic_id = $1::uuid AND alert_id = $2::uuid AND event = 'PAGED'"};
-static const struct pg_stmt *const stmts[] = {&on_duty, &admins, &doctor, &paged, &steps};
+static const struct pg_stmt level = {
+    "alert_level", "SELECT urgency_level FROM alerts WHERE clinic_id = $1::uuid AND id = $2::uuid"};
+static const struct pg_stmt *const stmts[] = {&on_duty, &admins, &doctor, &paged, &steps, &level};
 
 __attribute__((constructor)) static void register_statements(void)
 {
@@ -152,12 +154,15 @@ struct problem *audience_next(struct pg_tx *tx, const struct ctx *cx, const stru
 struct problem *alert_job_add(struct pg_tx *tx, const struct ctx *cx, struct uuid alert,
                               const char *step)
 {
+    struct pg_result *r;
+    TRY(PG_QUERY(tx, &level, &r, PG_P_UUID(cx->clinic_id), PG_P_UUID(alert)));
     const char *id = uuid_z(alert);
     struct outbox_job job = {
         .queue = QUEUE_DISPATCH,
         .key = arena_fmt(cx->arena, "alert-%s-%s", id, step),
         .data = arena_fmt(cx->arena, "{\"alertId\":\"%s\",\"clinicId\":\"%s\",\"step\":\"%s\"}", id,
                           uuid_z(cx->clinic_id), step),
+        .urgency = outbox_urgency(pg_rows(r) ? pg_get_str(r, 0, 0) : STR_NONE),
     };
     return outbox_job(tx, cx, &job);
 }

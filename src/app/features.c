@@ -30,19 +30,45 @@ const struct feature features[] = {
 };
 const size_t feature_count = ARRAY_LEN(features);
 
-static const struct json_field id_fields[] = {
-    {"clinicId", JSON_KIND_UUID, offsetof(struct job_ids, clinic_id)},
-    {"formId", JSON_KIND_UUID, offsetof(struct job_ids, form_id)},
-    {"alertId", JSON_KIND_UUID, offsetof(struct job_ids, alert_id)},
-    {"step", JSON_KIND_TEXT, offsetof(struct job_ids, step), .max = 32},
+#define ID(key, member)                                                                            \
+    {                                                                                              \
+        key, JSON_KIND_UUID, offsetof(struct job_ids, member), .required = true                    \
+    }
+static const struct json_field form_fields[] = {ID("clinicId", clinic_id), ID("formId", form_id)};
+static const struct json_field clinic_fields[] = {ID("clinicId", clinic_id)};
+static const struct json_field alert_fields[] = {
+    ID("clinicId", clinic_id),
+    ID("alertId", alert_id),
+    {"step", JSON_KIND_TEXT, offsetof(struct job_ids, step), .required = true, .max = 64},
+};
+static const struct {
+    const struct json_field *fields;
+    size_t count;
+} id_fields[QUEUE__COUNT] = {
+    [QUEUE_OCR] = {form_fields, ARRAY_LEN(form_fields)},
+    [QUEUE_SCRUB] = {form_fields, ARRAY_LEN(form_fields)},
+    [QUEUE_DISPATCH] = {alert_fields, ARRAY_LEN(alert_fields)},
+    [QUEUE_SQUARE] = {clinic_fields, ARRAY_LEN(clinic_fields)},
+    [QUEUE_AUDIT] = {NULL, 0},
 };
 
-struct problem *job_ids_read(struct bullmq_job *job, struct job_ids *ret)
+enum { JOB_DATA_MAX = 1024 };
+
+static struct problem *ids_read(struct bullmq_job *job, enum queue queue, struct job_ids *ret)
+{
+    if (strcmp(job->name, queue_name(queue)) != 0)
+        return problem_new(job->arena, PROBLEM_VALIDATION, "no job of this queue is named so");
+    if (job->data.n > JOB_DATA_MAX)
+        return problem_new(job->arena, PROBLEM_VALIDATION,
+                           "%zu bytes of data are more than ids (%d at most)", job->data.n,
+                           JOB_DATA_MAX);
+    return json_body(job->arena, job->data, id_fields[queue].fields, id_fields[queue].count, ret);
+}
+
+struct problem *job_ids_read(struct bullmq_job *job, enum queue queue, struct job_ids *ret)
 {
     *ret = (struct job_ids){0};
-    struct problem *p = json_body(job->arena, job->data, id_fields, ARRAY_LEN(id_fields), ret);
-    if (!p && uuid_is_none(ret->clinic_id))
-        p = problem_field(job->arena, "/clinicId", "is required");
+    struct problem *p = ids_read(job, queue, ret);
     if (p)
         job->unrecoverable = true;
     return p;

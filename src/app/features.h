@@ -47,15 +47,16 @@ struct feature {
 extern const struct feature features[];
 extern const size_t feature_count;
 
-/* The ids in a job's data: {"formId"|"alertId","clinicId","step"?}. Anything else is a problem and
- * the job unrecoverable. */
+/* The ids in a job's data, exactly those its queue has (SPEC 11): formId and clinicId, alertId,
+ * clinicId and step, clinicId alone, or none. Another name of the job, another key, a missing one
+ * or broken JSON is a problem and the job unrecoverable: it was not made by our relay. */
 struct job_ids {
     struct uuid clinic_id;
     struct uuid form_id;
     struct uuid alert_id;
     struct str step;
 };
-struct problem *job_ids_read(struct bullmq_job *job, struct job_ids *ret);
+struct problem *job_ids_read(struct bullmq_job *job, enum queue queue, struct job_ids *ret);
 
 /* The context of a job: the system in that clinic, on the slot's connection and the job's arena. */
 struct ctx job_ctx(struct bullmq_job *job, struct uuid clinic_id);

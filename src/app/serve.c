@@ -22,6 +22,7 @@
 #include "live/live.h"
 #include "ops/guard.h"
 #include "ops/health.h"
+#include "ops/redis_guard.h"
 
 enum { DRAIN_MS = 10000, FAST_LANES = 6, SLOW_LANES = 2, UPLOAD_LANES = 3 };
 
@@ -122,9 +123,24 @@ static struct problem *guard(struct serve *s)
     return p;
 }
 
+/* Nothing is lost on an unfit Redis here: what is taken in waits in PostgreSQL. So it is said
+ * loudly and served on; `work` refuses to start. */
+static void redis_look(const struct serve *s)
+{
+    const char *advice;
+    struct problem *p = redis_guard(s->app->redis_url, s->arena, &advice);
+    if (p && p->kind == PROBLEM_UNAVAILABLE)
+        log_warn("Redis does not answer yet: %s", p->cause);
+    else if (p)
+        log_error("forms are taken in and not processed until this is mended: %s", p->detail);
+    if (advice[0])
+        log_warn("Redis: %s", advice);
+}
+
 static struct problem *open_all(struct serve *s)
 {
     TRY(guard(s));
+    redis_look(s);
     TRY(auth_new(s->app, &s->app->auth));
     TRY(journal_open(s->app, audit_journal_dir(s->arena, s->app), &s->app->journal));
     TRY(http_open(s));

@@ -17,9 +17,13 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "ops/guard.h"
+#include "ops/redis_guard.h"
 #include "outbox/relay.h"
 #include "reader/reader.h"
 
+/* A stall is a worker that was killed or frozen, or Redis that was: no fault of the job's, whose
+ * file is read by a process of its own. The limit is there for what nobody thought of. */
+enum { STALLS_MAX = 20 };
 enum { STOP_MS = 30000, WORKERS_MAX = 16, TICKS_MAX = 16, TICK_STEP_MS = 200 };
 
 struct work {
@@ -83,7 +87,7 @@ static struct problem *worker_add(struct work *w, const struct work_queue *queue
         .slot_close = slot_close,
         .lock_ms = queue->lock_ms,
         .stalled_interval_ms = queue->stalled_interval_ms,
-        .max_stalled = 3,
+        .max_stalled = STALLS_MAX,
         .metrics_points = 60,
     };
     TRY(bullmq_worker_new(&opts, &w->workers[w->worker_count]));
@@ -153,6 +157,20 @@ static struct problem *guard(struct work *w, struct arena *arena)
     return p;
 }
 
+/* A Redis that answers and would refuse or lose jobs is refused; one that is away is waited for. */
+static struct problem *redis_fit(const struct app *app, struct arena *arena)
+{
+    const char *advice;
+    struct problem *p = redis_guard(app->redis_url, arena, &advice);
+    if (advice[0])
+        log_warn("Redis: %s", advice);
+    if (p && p->kind == PROBLEM_UNAVAILABLE) {
+        log_warn("Redis does not answer yet: %s", p->cause);
+        return NULL;
+    }
+    return p;
+}
+
 static void stop_all(struct work *w)
 {
     atomic_store(&w->stop, true);
@@ -179,6 +197,8 @@ int role_work(struct app *app)
     signal(SIGXFSZ, SIG_IGN); /* a file at its limit is a failed write, not our end */
 
     struct problem *p = guard(&w, arena);
+    if (!p)
+        p = redis_fit(app, arena);
     if (!p)
         p = relay_start(app, &w.relay);
     if (!p)

@@ -19,6 +19,8 @@ static void arena_done(struct arena **arena)
 static struct problem *flush_job(struct bullmq_job *job)
 {
     struct work_slot *slot = job->slot;
+    struct job_ids none;
+    TRY(job_ids_read(job, QUEUE_AUDIT, &none));
     CLEANUP(arena_done) struct arena *arena = arena_new(64 << 20); /* emptied after each batch */
     size_t events = 0;
     struct problem *p = journal_flush_all(slot->app, slot->db, arena,

@@ -180,7 +180,7 @@ struct problem *square_sync_job(struct bullmq_job *job)
 {
     struct job_ids ids;
     struct square_link link;
-    TRY(job_ids_read(job, &ids));
+    TRY(job_ids_read(job, QUEUE_SQUARE, &ids));
     struct ctx cx = job_ctx(job, ids.clinic_id);
     {
         CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;

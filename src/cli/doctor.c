@@ -11,13 +11,13 @@
 #include "app/app.h"
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "bullmq/bullmq.h"
 #include "cli/cli.h"
 #include "cli/tool.h"
 #include "fetch/fetch.h"
 #include "json/json_in.h"
 #include "notify/notify.h"
 #include "ops/guard.h"
+#include "ops/redis_guard.h"
 #include "phi/keyring.h"
 #include "reader/reader.h"
 #include "store/store.h"
@@ -192,16 +192,15 @@ static void database_check(struct doctor *d)
 
 static void redis_check(struct doctor *d)
 {
-    struct bullmq_redis_opts opts = {.url = value(d, "NEXACORE_REDIS_URL"), .quiet = true};
-    CLEANUP(bullmq_redis_free) struct bullmq_redis *redis = NULL;
-    if (!opts.url)
+    const char *url = value(d, "NEXACORE_REDIS_URL"), *advice = "";
+    if (!url)
         return;
-    struct problem *p = bullmq_redis_new(&opts, &redis);
-    if (!p)
-        p = bullmq_redis_check(redis);
+    struct problem *p = redis_guard(url, d->arena, &advice);
     if (p)
         say_problem(d, "Redis", p,
                     p->kind == PROBLEM_UNAVAILABLE ? ": start it, or mend NEXACORE_REDIS_URL" : "");
+    else if (advice[0])
+        say(d, GRADE_WARN, "Redis", "%s", advice);
     else
         say(d, GRADE_OK, "Redis", "answers and keeps what it is given");
 }

@@ -29,8 +29,10 @@ static const struct pg_stmt insert = {
     " ON CONFLICT (id) DO UPDATE SET room_number = intake_forms.room_number"
     " WHERE intake_forms.content_hash = excluded.content_hash RETURNING duplicate_of, status"};
 static const struct pg_stmt step = {
-    "form_step", "UPDATE intake_forms SET status = $3, progress = greatest(progress, $4::int),"
-                 " error = NULL WHERE clinic_id = $1::uuid AND id = $2::uuid"};
+    "form_step", "UPDATE intake_forms SET status = $3, progress = CASE WHEN $3 = 'QUEUED'"
+                 " THEN $4::int ELSE greatest(progress, $4::int) END, error = NULL"
+                 " WHERE clinic_id = $1::uuid AND id = $2::uuid AND (status = $3 OR (status, $3) IN"
+                 " (('QUEUED', 'OCR'), ('OCR', 'SCRUBBING'), ('FAILED', 'QUEUED')))"};
 static const struct pg_stmt fail = {
     "form_fail",
     "UPDATE intake_forms SET status = 'FAILED', progress = 100, error = $3, processed_at = now(),"
@@ -169,8 +171,11 @@ struct problem *form_insert(struct pg_tx *tx, const struct ctx *cx, const struct
 struct problem *form_step(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
                           enum form_status to, int progress)
 {
-    return PG_EXEC(tx, &step, NULL, PG_P_UUID(cx->clinic_id), PG_P_UUID(id),
-                   PG_P_Z(form_status_names[to]), PG_P_INT(progress));
+    size_t moved = 0;
+    TRY(PG_EXEC(tx, &step, &moved, PG_P_UUID(cx->clinic_id), PG_P_UUID(id),
+                PG_P_Z(form_status_names[to]), PG_P_INT(progress)));
+    return moved ? NULL
+                 : problem_new(cx->arena, PROBLEM_CONFLICT, "another worker has the form by now");
 }
 
 struct problem *form_fail(struct pg_tx *tx, const struct ctx *cx, struct uuid id, const char *code,

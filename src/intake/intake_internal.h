@@ -51,7 +51,8 @@ struct form_new {
 struct problem *form_insert(struct pg_tx *tx, const struct ctx *cx, const struct form_new *values,
                             struct uuid *ret_duplicate_of, bool *ret_queued);
 
-/* The only writers of intake_forms.status. form_step moves a form on its way (OCR, SCRUBBING);
+/* The only writers of intake_forms.status. form_step moves a form one step on its way (OCR,
+ * SCRUBBING; a failed one back to QUEUED), never back: PROBLEM_CONFLICT for a worker that slept;
  * form_fail ends it with a code and an empty form that a person can fill in; form_finish writes
  * what was found. */
 struct problem *form_step(struct pg_tx *tx, const struct ctx *cx, struct uuid id,

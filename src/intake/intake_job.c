@@ -36,6 +36,14 @@ static struct problem *form_load(const struct ctx *cx, struct uuid id, struct fo
     return pg_tx_commit(&tx);
 }
 
+static struct problem *settings_load(const struct ctx *cx, struct intake_settings *ret)
+{
+    CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
+    TRY(tx_begin(&tx, cx, PG_READ));
+    TRY(intake_settings_get(&tx, cx, ret));
+    return pg_tx_commit(&tx);
+}
+
 static struct problem *step_to(const struct ctx *cx, struct uuid id, enum form_status to,
                                int progress)
 {
@@ -75,9 +83,22 @@ static void pages_told(void *user, int done, int of)
     tell(user, AT_SCORED + (AT_PAGES - AT_SCORED) * done / of);
 }
 
-/* Ends a form with a code a clerk's page can explain; what it says is then typed in by hand. */
-static struct problem *give_up(const struct ctx *cx, struct uuid id, const char *code)
+/* The form of a job; one that is not there (any more), or is another clinic's, ends the job. */
+static struct problem *form_of_job(const struct ctx *cx, struct bullmq_job *job, struct uuid id,
+                                   struct form *ret)
 {
+    struct problem *p = form_load(cx, id, ret);
+    if (p && p->kind == PROBLEM_NOT_FOUND)
+        job->unrecoverable = true;
+    return p;
+}
+
+/* Ends a form with a code a clerk's page can explain; what it says is then typed in by hand. A form
+ * that another worker brought further than `stage` meanwhile is left to it. */
+static struct problem *give_up(const struct ctx *cx, struct uuid id, enum form_status stage,
+                               const char *code)
+{
+    struct form form;
     struct parsed_form *nothing;
     struct str empty;
     int version;
@@ -86,6 +107,9 @@ static struct problem *give_up(const struct ctx *cx, struct uuid id, const char 
     TRY(parsed_seal(cx, id, nothing, &empty, &version));
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     TRY(tx_begin(&tx, cx, PG_WRITE));
+    TRY(form_get(&tx, cx, id, true, &form));
+    if (form.status > stage)
+        return NULL;
     TRY(form_fail(&tx, cx, id, code, empty, version));
     TRY(audit_add(&tx, cx, "FORM_FAILED", "intake_forms", id));
     TRY(form_event(&tx, cx, id, false, true));
@@ -116,23 +140,45 @@ static struct problem *after_reader(const struct ctx *cx, struct bullmq_job *job
         p->kind = PROBLEM_INTERNAL; /* costs an attempt: this form may be what crashes the reader */
         return p;
     }
-    TRY(give_up(cx, id, reader_code(reader_of(job))));
+    TRY(give_up(cx, id, FORM_OCR, reader_code(reader_of(job))));
     job->unrecoverable = true;
     return p;
 }
 
 /* ---- ocr-processing ---------------------------------------------------------------------------*/
 
-static struct problem *ocr_finish(const struct ctx *cx, struct uuid id)
+/* How urgent the rest of the work is: the reading is scored already, so that an emergency does not
+ * stand behind others once more. A reading that cannot be scored here is no reason to fail. */
+static struct problem *urgency_of(const struct ctx *cx, struct str json, enum outbox_urgency *ret)
+{
+    struct intake_settings settings;
+    struct parsed_form *parsed;
+    *ret = OUTBOX_ROUTINE;
+    TRY(settings_load(cx, &settings));
+    struct parsed_policy policy = {settings.emergency_at, settings.review_confidence,
+                                   settings.field_confidence};
+    if (!parsed_from_reader(cx->arena, json, &policy, &parsed) && parsed->triage.emergency)
+        *ret = outbox_urgency(str_of(triage_level_name(parsed->triage.level)));
+    return NULL;
+}
+
+/* False in `ret_ours`: another worker had the form meanwhile and brought it further. */
+static struct problem *ocr_finish(const struct ctx *cx, struct uuid id, enum outbox_urgency urgency,
+                                  struct form *form, bool *ret_ours)
 {
     struct outbox_job next = {
         .queue = QUEUE_SCRUB,
         .key = arena_fmt(cx->arena, "scrub-%s", uuid_z(id)),
         .data = arena_fmt(cx->arena, "{\"formId\":\"%s\",\"clinicId\":\"%s\"}", uuid_z(id),
                           uuid_z(cx->clinic_id)),
+        .urgency = urgency,
     };
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     TRY(tx_begin(&tx, cx, PG_WRITE));
+    TRY(form_get(&tx, cx, id, true, form));
+    *ret_ours = form->status == FORM_OCR;
+    if (!*ret_ours)
+        return NULL;
     TRY(form_step(&tx, cx, id, FORM_SCRUBBING, AT_SCRUBBING));
     TRY(form_progress_event(&tx, cx, id, FORM_SCRUBBING, AT_SCRUBBING));
     TRY(outbox_job(&tx, cx, &next));
@@ -147,12 +193,28 @@ static struct problem *known_layouts(const struct ctx *cx, struct str *ret)
     return pg_tx_commit(&tx);
 }
 
+/* Keeps the text for the next step. A worker that slept meanwhile must not leave it behind: the
+ * one that finished the form has removed it. */
+static struct problem *ocr_keep(const struct ctx *cx, struct uuid id, struct str json)
+{
+    struct form form;
+    enum outbox_urgency urgency;
+    bool ours = false;
+    const char *key = form_key(cx->arena, cx, id, "ocr");
+    TRY(urgency_of(cx, json, &urgency));
+    TRY(blob_put(cx, key, json));
+    TRY(ocr_finish(cx, id, urgency, &form, &ours));
+    if (!ours && form.status > FORM_SCRUBBING)
+        return blob_delete(cx, key);
+    return NULL;
+}
+
 static struct problem *ocr_once(struct bullmq_job *job, const struct job_ids *ids)
 {
     struct form form;
     struct str json;
     struct ctx cx = job_ctx(job, ids->clinic_id);
-    TRY(form_load(&cx, ids->form_id, &form));
+    TRY(form_of_job(&cx, job, ids->form_id, &form));
     if (form.status != FORM_QUEUED && form.status != FORM_OCR)
         return NULL; /* done before */
     struct telling told = {&cx, form.id, FORM_OCR, AT_START};
@@ -166,8 +228,7 @@ static struct problem *ocr_once(struct bullmq_job *job, const struct job_ids *id
         reader_read(reader_of(job), job->arena, buf_str(&file), &hints, READER_TIMEOUT_MS, &json);
     if (p)
         return after_reader(&cx, job, form.id, p);
-    TRY(blob_put(&cx, form_key(job->arena, &cx, form.id, "ocr"), json));
-    return ocr_finish(&cx, form.id);
+    return ocr_keep(&cx, form.id, json);
 }
 
 /* ---- pan-scrub --------------------------------------------------------------------------------*/
@@ -181,14 +242,6 @@ static bool sampled(const struct ctx *cx, struct uuid form, int clinic_thousandt
     struct uuid drawn = uuid_derived(form, STR("review-sample"));
     uint32_t v = (uint32_t)drawn.b[0] << 16 | (uint32_t)drawn.b[1] << 8 | drawn.b[2];
     return v < share * (1 << 24);
-}
-
-static struct problem *settings_load(const struct ctx *cx, struct intake_settings *ret)
-{
-    CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
-    TRY(tx_begin(&tx, cx, PG_READ));
-    TRY(intake_settings_get(&tx, cx, ret));
-    return pg_tx_commit(&tx);
 }
 
 /* An emergency's patient and alert, before the time that making the pages takes (SPEC 6: it never
@@ -308,7 +361,7 @@ static struct problem *scrub_once(struct bullmq_job *job, const struct job_ids *
 {
     struct form form;
     struct ctx cx = job_ctx(job, ids->clinic_id);
-    TRY(form_load(&cx, ids->form_id, &form));
+    TRY(form_of_job(&cx, job, ids->form_id, &form));
     if (form.status != FORM_SCRUBBING) {
         if (form.status > FORM_SCRUBBING)
             raw_drop(&cx, form.id,
@@ -324,12 +377,12 @@ static struct problem *scrub_once(struct bullmq_job *job, const struct job_ids *
 /* While the database or the store is away nothing is wrong with the form, so waiting costs it no
  * attempt. Other trouble is tried again by the queue; the last attempt ends the form with a code,
  * so that it is never left half way. */
-static struct problem *run_patiently(struct bullmq_job *job,
+static struct problem *run_patiently(struct bullmq_job *job, enum queue queue,
                                      struct problem *(*once)(struct bullmq_job *job,
                                                              const struct job_ids *ids))
 {
     struct job_ids ids;
-    TRY(job_ids_read(job, &ids));
+    TRY(job_ids_read(job, queue, &ids));
     struct problem *p = once(job, &ids);
     int64_t patience_us = clock_mono_us() + PATIENCE_US;
     while (p && p->kind == PROBLEM_UNAVAILABLE && clock_mono_us() < patience_us &&
@@ -338,10 +391,12 @@ static struct problem *run_patiently(struct bullmq_job *job,
         p = once(job, &ids);
     }
     bool last = job->attempts_made + 1 >= job->attempts;
-    if (p && p->kind != PROBLEM_UNAVAILABLE && last && !job->unrecoverable) {
+    if (p && p->kind != PROBLEM_UNAVAILABLE && last && !job->unrecoverable &&
+        !bullmq_job_lost(job)) {
         struct ctx cx = job_ctx(job, ids.clinic_id);
         log_error("form %s failed: %s (%s)", uuid_z(ids.form_id), p->detail, p->cause);
-        TRY(give_up(&cx, ids.form_id, "internal"));
+        enum form_status stage = queue == QUEUE_OCR ? FORM_OCR : FORM_SCRUBBING;
+        TRY(give_up(&cx, ids.form_id, stage, "internal"));
         job->unrecoverable = true;
     }
     return p;
@@ -349,24 +404,24 @@ static struct problem *run_patiently(struct bullmq_job *job,
 
 struct problem *intake_ocr_job(struct bullmq_job *job)
 {
-    return run_patiently(job, ocr_once);
+    return run_patiently(job, QUEUE_OCR, ocr_once);
 }
 
 struct problem *intake_scrub_job(struct bullmq_job *job)
 {
-    return run_patiently(job, scrub_once);
+    return run_patiently(job, QUEUE_SCRUB, scrub_once);
 }
 
 const struct work_queue intake_queues[] = {
     {.queue = QUEUE_OCR,
      .handler = intake_ocr_job,
-     .lock_ms = 10000, /* a killed worker's form is taken up again this soon */
-     .stalled_interval_ms = 5000,
+     .lock_ms = 8000, /* a killed worker's form is taken up again after this and one or two ... */
+     .stalled_interval_ms = 2500, /* ... of these */
      .needs_reader = true},
     {.queue = QUEUE_SCRUB,
      .handler = intake_scrub_job,
-     .lock_ms = 10000, /* a killed worker's form is taken up again this soon */
-     .stalled_interval_ms = 5000,
+     .lock_ms = 8000, /* a killed worker's form is taken up again after this and one or two ... */
+     .stalled_interval_ms = 2500, /* ... of these */
      .needs_reader = true},
 };
 const size_t intake_queue_count = ARRAY_LEN(intake_queues);

@@ -7,7 +7,8 @@
 #include "base/log.h"
 #include "notify/notify_internal.h"
 
-enum { CONCURRENCY = 6, LOCK_MS = 15000, STALLED_MS = 5000, BUSY_RETRY_S = 4 };
+/* A killed worker's page is taken up again after LOCK_MS and one or two STALLED_MS. */
+enum { CONCURRENCY = 6, LOCK_MS = 6000, STALLED_MS = 2000, BUSY_RETRY_S = 4 };
 
 struct dispatch {
     const struct ctx *cx;
@@ -146,7 +147,7 @@ static bool ends_with(struct str s, struct str end)
 static struct problem *dispatch_job(struct bullmq_job *job)
 {
     struct job_ids ids;
-    TRY(job_ids_read(job, &ids));
+    TRY(job_ids_read(job, QUEUE_DISPATCH, &ids));
     struct ctx cx = job_ctx(job, ids.clinic_id);
     struct dispatch d = {.cx = &cx, .id = ids.alert_id};
     d.push = !ends_with(ids.step, STR("-sms"));

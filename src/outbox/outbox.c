@@ -30,10 +30,18 @@ const char *queue_name(enum queue queue)
     return queue_names[queue];
 }
 
+enum outbox_urgency outbox_urgency(struct str level)
+{
+    return str_eq(level, STR("CRITICAL"))   ? OUTBOX_CRITICAL
+           : str_eq(level, STR("URGENT"))   ? OUTBOX_URGENT
+           : str_eq(level, STR("MODERATE")) ? OUTBOX_MODERATE
+                                            : OUTBOX_ROUTINE;
+}
+
 struct problem *outbox_job(struct pg_tx *tx, const struct ctx *cx, const struct outbox_job *job)
 {
     return PG_QUEUE(tx, &insert_job, PG_P_UUID(cx->clinic_id), PG_P_Z(queue_name(job->queue)),
-                    PG_P_Z(job->key), PG_P_Z(job->data), PG_P_INT(job->priority),
+                    PG_P_Z(job->key), PG_P_Z(job->data), PG_P_INT(job->urgency),
                     PG_P_INT(job->delay_ms));
 }
 

@@ -11,11 +11,15 @@
 enum queue { QUEUE_OCR, QUEUE_SCRUB, QUEUE_DISPATCH, QUEUE_SQUARE, QUEUE_AUDIT, QUEUE__COUNT };
 const char *queue_name(enum queue queue); /* "ocr-processing", "pan-scrub", ... */
 
+/* How urgent a job is: the more urgent are served first, equals take turns by clinic (turns.h). */
+enum outbox_urgency { OUTBOX_ROUTINE, OUTBOX_CRITICAL, OUTBOX_URGENT, OUTBOX_MODERATE };
+enum outbox_urgency outbox_urgency(struct str level); /* of "CRITICAL" ...; others: ROUTINE */
+
 struct outbox_job {
     enum queue queue;
-    const char *key;   /* business key = BullMQ job id: at most one job per key; no ':' */
-    const char *data;  /* JSON of ids only: {"formId":"...","clinicId":"..."} */
-    unsigned priority; /* 0 none; 1 first */
+    const char *key;  /* business key = BullMQ job id: at most one job per key; no ':' */
+    const char *data; /* JSON of ids only: {"formId":"...","clinicId":"..."} */
+    enum outbox_urgency urgency;
     int64_t delay_ms;
 };
 struct problem *outbox_job(struct pg_tx *tx, const struct ctx *cx, const struct outbox_job *job);

@@ -1,11 +1,7 @@
 /* Outbox rows leave here, in order per clinic, at least once; job ids are business keys, so a job
- * added twice is one job. After Redis lost its memory everything open is added again from
- * PostgreSQL: Redis is a wake-up, not a store. */
-#include "outbox/relay.h"
-
+ * added twice is one job. One relay works at a time: its lock is its transaction's, and one that is
+ * frozen loses it within seconds. */
 #include <hiredis/hiredis.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -14,63 +10,30 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "bullmq/bullmq.h"
 #include "live/live.h"
+#include "outbox/relay_internal.h"
 #include "socketio/socketio.h"
 
-enum { BATCH = 500, TRIES_MAX = 5, WAIT_MS = 1000, PAUSE_MAX_MS = 2000, CHECK_EVERY_US = 30000000 };
+/* A round's sending ends after ROUND_US, so that a slow Redis does not outlast the transaction. */
+enum { BATCH = 500, TRIES_MAX = 5, WAIT_MS = 1000, PAUSE_MAX_MS = 2000, ROUND_US = 3000000 };
 
-/* In Redis, holding the run id of the server it was written to: gone after FLUSHALL or a loss of
- * its data, and another one after a restart or a failover, which may have lost the last seconds. */
-static const char memory_key[] = "nexacore:relay:memory";
-
-enum { RUN_ID_MAX = 64 };
-
-struct relay {
-    struct app *app;
-    struct pg_conn *db;
-    struct bullmq_redis *redis;
-    struct arena *arena;
-    pthread_t thread;
-    atomic_bool stop;
-    int64_t next_check_us; /* monotonic */
-};
-
+/* The lock ends with the transaction; PostgreSQL ends that when we do not go on (frozen, gone). */
 static const struct pg_stmt take_lock = {
-    "relay_take_lock", "SELECT pg_try_advisory_xact_lock(hashtext('nexacore_relay'))"};
+    "relay_take_lock", "SELECT pg_try_advisory_xact_lock(hashtext('nexacore_relay')),"
+                       " set_config('idle_in_transaction_session_timeout', '10s', true)"};
+/* In order within each clinic; clinics alternate, so a long list of one delays nobody's first. */
 static const struct pg_stmt take_rows = {
-    "relay_take_rows", "SELECT id, clinic_id, kind, name, key, payload, to_jsonb(rooms), priority,"
-                       " greatest(0, extract(epoch FROM delay_until - now()) * 1000)::bigint,"
-                       " attempts, clinic_seq, prev FROM outbox"
-                       " ORDER BY clinic_seq, clinic_id, id LIMIT 500"};
+    "relay_take_rows",
+    "SELECT id, clinic_id, kind, name, key, payload, to_jsonb(rooms), priority,"
+    " greatest(0, extract(epoch FROM delay_until - now()) * 1000)::bigint, attempts,"
+    " clinic_seq, prev FROM outbox"
+    " ORDER BY row_number() OVER (PARTITION BY clinic_id ORDER BY clinic_seq, id), id LIMIT 500"};
 static const struct pg_stmt drop_rows = {"relay_drop_rows",
                                          "DELETE FROM outbox WHERE id = ANY (ARRAY(SELECT "
                                          "jsonb_array_elements_text($1::jsonb)::bigint))"};
 static const struct pg_stmt count_try = {
     "relay_count_try", "UPDATE outbox SET attempts = attempts + 1 WHERE id = $1::bigint"};
-/* Work that is open, with the key its first job had. */
-static const struct pg_stmt open_work = {
-    "relay_open_work",
-    "SELECT CASE status WHEN 'SCRUBBING' THEN 'pan-scrub' ELSE 'ocr-processing' END,"
-    " CASE status WHEN 'SCRUBBING' THEN 'scrub-' ELSE 'ocr-' END || id,"
-    " jsonb_build_object('formId', id, 'clinicId', clinic_id)"
-    " FROM intake_forms WHERE status IN ('QUEUED', 'OCR', 'SCRUBBING')"
-    " UNION ALL SELECT 'alert-dispatch', 'alert-' || id || '-again-' || $1::text,"
-    " jsonb_build_object('alertId', id, 'clinicId', clinic_id, 'step', 'again')"
-    " FROM alerts WHERE status IN ('PENDING', 'ESCALATED')"};
-/* Open for so long that its job must have been lost or given up. */
-static const struct pg_stmt stale_work = {
-    "relay_stale_work",
-    "SELECT CASE status WHEN 'SCRUBBING' THEN 'pan-scrub' ELSE 'ocr-processing' END,"
-    " CASE status WHEN 'SCRUBBING' THEN 'scrub-' ELSE 'ocr-' END || id,"
-    " jsonb_build_object('formId', id, 'clinicId', clinic_id)"
-    " FROM intake_forms WHERE status IN ('QUEUED', 'OCR', 'SCRUBBING')"
-    " AND updated_at < now() - interval '2 minutes' LIMIT 100"};
-static const struct pg_stmt active_clinics = {
-    "relay_active_clinics",
-    "SELECT c.id FROM clinics c JOIN square_connections s ON s.clinic_id = c.id WHERE c.is_active"};
-static const struct pg_stmt *const stmts[] = {&take_lock, &take_rows,  &drop_rows,     &count_try,
-                                              &open_work, &stale_work, &active_clinics};
+static const struct pg_stmt *const stmts[] = {&take_lock, &take_rows, &drop_rows, &count_try};
 
 __attribute__((constructor)) static void register_statements(void)
 {
@@ -90,13 +53,20 @@ void relay_job_policy(const char *queue, struct bullmq_job_opts *job)
         (struct bullmq_keep){.mode = BULLMQ_KEEP_SOME, .count = 10000, .age_s = 7 * 24 * 3600};
 }
 
-static struct problem *job_add(struct relay *r, const char *queue, const char *key,
-                               const char *data, unsigned priority, int64_t delay_ms)
+struct problem *relay_job_fill(struct relay *r, const struct relay_job *job,
+                               struct bullmq_job_opts *ret)
 {
-    struct bullmq_job_opts job = {
-        .name = queue, .data = data, .id = key, .priority = priority, .delay_ms = delay_ms};
-    relay_job_policy(queue, &job);
-    return bullmq_add(r->redis, queue, &job, NULL);
+    *ret = (struct bullmq_job_opts){
+        .name = job->queue, .data = job->data, .id = job->key, .delay_ms = job->delay_ms};
+    relay_job_policy(job->queue, ret);
+    return turns_next(r->turns, job->queue, job->clinic, job->urgency, &ret->priority);
+}
+
+struct problem *relay_job_add(struct relay *r, const struct relay_job *job)
+{
+    struct bullmq_job_opts opts;
+    TRY(relay_job_fill(r, job, &opts));
+    return bullmq_add(r->redis, job->queue, &opts, NULL);
 }
 
 /* ---- events -----------------------------------------------------------------------------------*/
@@ -153,6 +123,12 @@ static struct problem *broadcast(struct relay *r, const struct sio_target *to, c
     return NULL;
 }
 
+/* Every listener reads again: an event may have been lost. */
+struct problem *relay_resync(struct relay *r)
+{
+    return broadcast(r, &(struct sio_target){0}, LIVE_RESYNC, LIVE_RESYNC_REDIS);
+}
+
 static struct problem *event_add(struct relay *r, const struct pg_result *rows, size_t i)
 {
     struct str rooms[OUTBOX_ROOMS_MAX], payload = pg_get_str(rows, i, 5);
@@ -174,8 +150,13 @@ static struct problem *row_send(struct relay *r, const struct pg_result *rows, s
     struct str key = pg_get_str(rows, i, 4), payload = pg_get_str(rows, i, 5);
     if (str_eq(kind, STR("event")))
         return event_add(r, rows, i);
-    return job_add(r, name.p, key.p, payload.p, (unsigned)pg_get_int(rows, i, 7),
-                   pg_get_int(rows, i, 8));
+    struct relay_job job = {.queue = name.p,
+                            .key = key.p,
+                            .data = payload.p,
+                            .clinic = pg_get_uuid(rows, i, 1),
+                            .urgency = (enum outbox_urgency)pg_get_int(rows, i, 7),
+                            .delay_ms = pg_get_int(rows, i, 8)};
+    return relay_job_add(r, &job);
 }
 
 /* A row that Redis refuses although it answers would hold up everybody behind it, so it gets a few
@@ -197,7 +178,8 @@ static struct problem *row_refused(struct pg_tx *tx, const struct pg_result *row
 static struct problem *rows_send(struct relay *r, struct pg_tx *tx, const struct pg_result *rows,
                                  struct buf *ids, size_t *ret_sent, struct problem **ret_failed)
 {
-    for (size_t i = 0; i < pg_rows(rows); i++) {
+    int64_t until_us = clock_mono_us() + ROUND_US;
+    for (size_t i = 0; i < pg_rows(rows) && clock_mono_us() < until_us; i++) {
         struct problem *p = row_send(r, rows, i);
         bool let_go = false;
         if (p)
@@ -213,133 +195,41 @@ static struct problem *rows_send(struct relay *r, struct pg_tx *tx, const struct
 }
 
 /* Sends what it can; what was sent is deleted even when a later row fails. */
-static struct problem *relay_rows(struct relay *r, const struct ctx *cx, size_t *ret_sent)
+static struct problem *rows_relay(struct relay *r, struct pg_tx *tx, size_t *ret_sent,
+                                  struct problem **ret_failed)
+{
+    CLEANUP(buf_free) struct buf ids = BUF_MAX(BATCH * 24);
+    struct pg_result *rows;
+    TRY(pg_query(tx, &take_rows, NULL, 0, &rows));
+    buf_add_c(&ids, '[');
+    TRY(rows_send(r, tx, rows, &ids, ret_sent, ret_failed));
+    buf_add_c(&ids, ']');
+    if (*ret_sent > 0)
+        TRY(PG_EXEC(tx, &drop_rows, NULL, PG_P_TEXT(buf_str(&ids))));
+    return NULL;
+}
+
+/* One round under the lock. Nothing is done by who has it not. */
+static struct problem *relay_round(struct relay *r, const struct ctx *cx, size_t *ret_sent)
 {
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
-    CLEANUP(buf_free) struct buf ids = BUF_MAX(BATCH * 24);
     struct pg_result *rows;
     struct problem *failed = NULL;
     TRY(tx_begin_relay(&tx, cx));
     TRY(pg_query(&tx, &take_lock, NULL, 0, &rows));
     if (!pg_get_bool(rows, 0, 0))
         return NULL;
-    TRY(pg_query(&tx, &take_rows, NULL, 0, &rows));
-    buf_add_c(&ids, '[');
-    TRY(rows_send(r, &tx, rows, &ids, ret_sent, &failed));
-    buf_add_c(&ids, ']');
-    if (*ret_sent > 0)
-        TRY(PG_EXEC(&tx, &drop_rows, NULL, PG_P_TEXT(buf_str(&ids))));
+    r->turns = turns_begin(r->arena, r->redis);
+    TRY(rebuild_if_lost(r, &tx));
+    TRY(rebuild_stale(r, &tx));
+    TRY(rows_relay(r, &tx, ret_sent, &failed));
+    if (!failed)
+        failed = turns_end(r->turns);
+    if (failed) /* of the queue's library: gone with its next call */
+        failed = problem_cause(problem_new(r->arena, failed->kind, "%s", failed->detail), "%s",
+                               failed->cause);
     TRY(pg_tx_commit(&tx));
     return failed;
-}
-
-/* ---- after a loss of Redis --------------------------------------------------------------------*/
-
-/* The run id of the Redis we talk to, "" where it hides it. */
-static struct problem *run_id_get(struct relay *r, char ret[RUN_ID_MAX])
-{
-    struct redisReply *reply = NULL;
-    ret[0] = '\0';
-    TRY(bullmq_redis_command(r->redis, 2, (struct str[]){STR("INFO"), STR("server")}, &reply));
-    struct str rest = {reply->str, reply->str ? reply->len : 0};
-    while (rest.n > 0) {
-        struct str line = str_trim(str_cut(&rest, '\n'));
-        if (str_starts(line, STR("run_id:")))
-            snprintf(ret, RUN_ID_MAX, "%.*s", (int)line.n - 7, line.p + 7);
-    }
-    freeReplyObject(reply);
-    return NULL;
-}
-
-static struct problem *memory_is(struct relay *r, const char *run_id, bool *ret)
-{
-    struct redisReply *reply = NULL;
-    TRY(bullmq_redis_command(r->redis, 2, (struct str[]){STR("GET"), str_of(memory_key)}, &reply));
-    *ret = reply->type == REDIS_REPLY_STRING &&
-           str_eq((struct str){reply->str, reply->len}, str_of(run_id));
-    freeReplyObject(reply);
-    return NULL;
-}
-
-static struct problem *schedules_add(struct relay *r, const struct ctx *cx)
-{
-    struct bullmq_job_opts flush = {.name = "audit-flush", .data = "{}"};
-    relay_job_policy(queue_name(QUEUE_AUDIT), &flush);
-    TRY(bullmq_scheduler_upsert(r->redis, queue_name(QUEUE_AUDIT), "audit-flush", 30000, &flush,
-                                NULL));
-    CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
-    struct pg_result *rows;
-    TRY(tx_begin_relay(&tx, cx));
-    TRY(pg_query(&tx, &active_clinics, NULL, 0, &rows));
-    for (size_t i = 0; i < pg_rows(rows); i++) {
-        const char *clinic = uuid_z(pg_get_uuid(rows, i, 0));
-        struct bullmq_job_opts sync = {
-            .name = "square-sync", .data = arena_fmt(r->arena, "{\"clinicId\":\"%s\"}", clinic)};
-        relay_job_policy(queue_name(QUEUE_SQUARE), &sync);
-        TRY(bullmq_scheduler_upsert(r->redis, queue_name(QUEUE_SQUARE),
-                                    arena_fmt(r->arena, "square-%s", clinic), 300000, &sync, NULL));
-    }
-    return pg_tx_commit(&tx);
-}
-
-/* Alerts get a job id of this loss: that of an earlier one may still be kept as done. */
-static struct problem *open_work_add(struct relay *r, const struct ctx *cx)
-{
-    CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
-    struct pg_result *rows;
-    TRY(tx_begin_relay(&tx, cx));
-    TRY(PG_QUERY(&tx, &open_work, &rows, PG_P_Z(uuid_z(uuid_v7()))));
-    for (size_t i = 0; i < pg_rows(rows); i++)
-        TRY(job_add(r, pg_get_str(rows, i, 0).p, pg_get_str(rows, i, 1).p, pg_get_str(rows, i, 2).p,
-                    0, 0));
-    if (pg_rows(rows) > 0)
-        log_info("%zu open forms and alerts were queued again", pg_rows(rows));
-    return pg_tx_commit(&tx);
-}
-
-/* Redis that does not know us may have lost anything: add what is open, and have every listener
- * read again, because an event may have been among what was lost. Jobs that are still there are not
- * added twice, because job ids are business keys. */
-static struct problem *remember(struct relay *r, const struct ctx *cx)
-{
-    char run_id[RUN_ID_MAX];
-    bool known = false;
-    TRY(run_id_get(r, run_id));
-    TRY(memory_is(r, run_id, &known));
-    if (known)
-        return NULL;
-    TRY(schedules_add(r, cx));
-    TRY(open_work_add(r, cx));
-    TRY(broadcast(r, &(struct sio_target){0}, LIVE_RESYNC, LIVE_RESYNC_REDIS));
-    struct redisReply *reply = NULL;
-    TRY(bullmq_redis_command(
-        r->redis, 3, (struct str[]){STR("SET"), str_of(memory_key), str_of(run_id)}, &reply));
-    freeReplyObject(reply);
-    return NULL;
-}
-
-/* A form whose job failed for good, or vanished, is queued again; one whose job still waits or runs
- * is left alone. */
-static struct problem *stale_add(struct relay *r, const struct ctx *cx)
-{
-    CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
-    struct pg_result *rows;
-    if (clock_mono_us() < r->next_check_us)
-        return NULL;
-    TRY(schedules_add(r, cx)); /* clinics connected to Square meanwhile */
-    TRY(tx_begin_relay(&tx, cx));
-    TRY(pg_query(&tx, &stale_work, NULL, 0, &rows));
-    for (size_t i = 0; i < pg_rows(rows); i++) {
-        const char *queue = pg_get_str(rows, i, 0).p, *key = pg_get_str(rows, i, 1).p;
-        struct problem *p = bullmq_retry(r->redis, queue, key);
-        if (p && p->kind == PROBLEM_CONFLICT)
-            p = NULL;
-        if (p && p->kind == PROBLEM_NOT_FOUND)
-            p = job_add(r, queue, key, pg_get_str(rows, i, 2).p, 0, 0);
-        TRY(p);
-    }
-    r->next_check_us = clock_mono_us() + CHECK_EVERY_US;
-    return pg_tx_commit(&tx);
 }
 
 /* ---- the thread -------------------------------------------------------------------------------*/
@@ -357,9 +247,7 @@ static struct problem *round_once(struct relay *r, size_t *ret_sent)
 {
     struct ctx cx = ctx_system(r->app, r->arena, r->db, UUID_NONE, "");
     TRY(listen_begin(r, &cx));
-    TRY(remember(r, &cx));
-    TRY(stale_add(r, &cx));
-    TRY(relay_rows(r, &cx, ret_sent));
+    TRY(relay_round(r, &cx, ret_sent));
     if (*ret_sent >= BATCH)
         return NULL; /* more waits */
     bool notified;

@@ -1,0 +1,117 @@
+/* Looking at many jobs of a queue at a price that is known beforehand.
+ *
+ * The rule not to break: nothing here changes anything, and no text of a job, however long somebody
+ * made it, is sent over the wire in full. */
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "bullmq/wire.h"
+
+/* KEYS: the state's list or set, the queue's prefix. ARGV: first, last, longest data. Newest first,
+ * as Queue.getJobs lists. */
+static const char brief_script[] =
+    "local t = redis.call('TYPE', KEYS[1]).ok local ids = {} "
+    "if t == 'list' then ids = redis.call('LRANGE', KEYS[1], ARGV[1], ARGV[2]) "
+    "elseif t == 'zset' then ids = redis.call('ZREVRANGE', KEYS[1], ARGV[1], ARGV[2]) end "
+    "local out = {} local most = tonumber(ARGV[3]) "
+    "for i, id in ipairs(ids) do "
+    "local job = KEYS[2] .. id "
+    "if redis.call('TYPE', job).ok == 'hash' then "
+    "local data = '' "
+    "if redis.call('HSTRLEN', job, 'data') <= most then data = redis.call('HGET', job, 'data') end "
+    "local v = redis.call('HMGET', job, 'name', 'failedReason', 'atm', 'timestamp', 'finishedOn') "
+    "out[#out + 1] = {string.sub(id, 1, 255), data or '', string.sub(v[1] or '', 1, 255), "
+    "string.sub(v[2] or '', 1, 500), v[3] or '0', v[4] or '0', v[5] or '0'} "
+    "else out[#out + 1] = {string.sub(id, 1, 255), '', '', '', '0', '0', '0'} end "
+    "end return out";
+
+enum { BRIEF_FIELDS = 7, BRIEFS_MAX = 500 };
+
+static const char *const list_keys[BULLMQ_STATE__COUNT] = {
+    [BULLMQ_WAITING] = "wait",        [BULLMQ_ACTIVE] = "active",
+    [BULLMQ_DELAYED] = "delayed",     [BULLMQ_PRIORITIZED] = "prioritized",
+    [BULLMQ_COMPLETED] = "completed", [BULLMQ_FAILED] = "failed",
+};
+
+static void brief_read(const redisReply *row, struct arena *arena, struct bullmq_job_info *ret)
+{
+    const char *text[BRIEF_FIELDS];
+    for (size_t i = 0; i < BRIEF_FIELDS; i++) {
+        const redisReply *field = i < row->elements ? row->element[i] : NULL;
+        bool is_text = field && field->type == REDIS_REPLY_STRING;
+        text[i] = is_text ? arena_cstr(arena, (struct str){field->str, field->len}) : "";
+    }
+    *ret = (struct bullmq_job_info){
+        .id = text[0],
+        .data = text[1],
+        .name = text[2],
+        .failed_reason = text[3],
+        .attempts_made = (unsigned)strtoul(text[4], NULL, 10),
+        .timestamp_ms = strtoll(text[5], NULL, 10),
+        .finished_ms = strtoll(text[6], NULL, 10),
+    };
+}
+
+struct problem *bullmq_jobs_brief(struct bullmq_redis *redis, const char *queue,
+                                  enum bullmq_state state, size_t first, size_t max,
+                                  size_t data_max, struct arena *arena,
+                                  struct bullmq_job_info **ret, size_t *ret_count)
+{
+    struct queue_keys q;
+    CLEANUP(batch_free) struct batch b;
+    batch_init(&b);
+    TRY(queue_keys_of(queue, &q));
+    if ((unsigned)state >= BULLMQ_STATE__COUNT || max == 0 || max > BRIEFS_MAX)
+        return problem_field(NULL, "/limit", "a list has 1 to %d jobs of a known state",
+                             BRIEFS_MAX);
+    batch_command(&b, 8);
+    batch_arg_z(&b, "EVAL");
+    batch_arg_z(&b, brief_script);
+    batch_arg_z(&b, "2");
+    batch_arg_key(&b, &q, list_keys[state]);
+    batch_arg_z(&b, q.prefix);
+    batch_arg_int(&b, (int64_t)first);
+    batch_arg_int(&b, (int64_t)(first + max - 1));
+    batch_arg_int(&b, (int64_t)data_max);
+    TRY(wire_run(redis, &b));
+    const redisReply *reply = b.replies[0];
+    TRY(wire_reply_problem(reply));
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return problem_new(NULL, PROBLEM_INTERNAL, "Redis listed something else");
+    *ret = arena_array(arena, reply->elements + 1, sizeof(**ret));
+    *ret_count = reply->elements;
+    for (size_t i = 0; i < reply->elements; i++)
+        brief_read(reply->element[i], arena, &(*ret)[i]);
+    return NULL;
+}
+
+struct problem *bullmq_first_priority(struct bullmq_redis *redis, const char *queue, unsigned least,
+                                      unsigned most, unsigned *ret)
+{
+    struct queue_keys q;
+    CLEANUP(batch_free) struct batch b;
+    batch_init(&b);
+    TRY(queue_keys_of(queue, &q));
+    char from[32], to[32];
+    snprintf(from, sizeof(from), "%llu", (unsigned long long)least << 32);
+    snprintf(to, sizeof(to), "(%llu", ((unsigned long long)most + 1) << 32);
+    batch_command(&b, 8);
+    batch_arg_z(&b, "ZRANGEBYSCORE");
+    batch_arg_key(&b, &q, "prioritized");
+    batch_arg_z(&b, from);
+    batch_arg_z(&b, to);
+    batch_arg_z(&b, "WITHSCORES");
+    batch_arg_z(&b, "LIMIT");
+    batch_arg_z(&b, "0");
+    batch_arg_z(&b, "1");
+    TRY(wire_run(redis, &b));
+    const redisReply *reply = b.replies[0];
+    TRY(wire_reply_problem(reply));
+    *ret = 0;
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2 && reply->element[1]->str)
+        *ret = (unsigned)(strtod(reply->element[1]->str, NULL) / 4294967296.0);
+    return NULL;
+}

@@ -1,0 +1,193 @@
+/* What makes Redis a wake-up and not a store: everything open is found in PostgreSQL and added
+ * again, after Redis lost its memory at once, and for a single lost job within minutes.
+ *
+ * The rule not to break: what is asked is whether the work is open, never whether a job was made;
+ * job ids are business keys, so what Redis still has is not added twice. */
+#include <hiredis/hiredis.h>
+#include <stdio.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "outbox/relay_internal.h"
+
+enum { CHECK_EVERY_US = 30000000, CHECK_BATCH = 500, ADD_BATCH = 256, RUN_ID_MAX = 64 };
+enum { SQUARE_EVERY_MS = 300000, FLUSH_EVERY_MS = 30000 };
+
+/* In Redis, holding the run id of the server it was written to: gone after FLUSHALL or a loss of
+ * its data, and another one after a restart or a failover, which may have lost the last seconds. */
+static const char memory_key[] = "nexacore:relay:memory";
+
+#define FORM_JOB                                                                                   \
+    "SELECT CASE status WHEN 'SCRUBBING' THEN 'pan-scrub' ELSE 'ocr-processing' END,"              \
+    " CASE status WHEN 'SCRUBBING' THEN 'scrub-' ELSE 'ocr-' END || id,"                           \
+    " jsonb_build_object('formId', id, 'clinicId', clinic_id), clinic_id, NULL::text AS level,"    \
+    " created_at, id FROM intake_forms WHERE status IN ('QUEUED', 'OCR', 'SCRUBBING')"
+/* Work that is open, with the key its first job had; oldest first, so that turns are as they were.
+ * Alerts get a job id of this loss: that of an earlier one may still be kept as done. */
+static const struct pg_stmt open_work = {
+    "relay_open_work", FORM_JOB
+    " UNION ALL SELECT 'alert-dispatch', 'alert-' || id || '-again-' || $1::text,"
+    " jsonb_build_object('alertId', id, 'clinicId', clinic_id, 'step', 'again'), clinic_id,"
+    " urgency_level, created_at, id FROM alerts WHERE status IN ('PENDING', 'ESCALATED')"
+    " ORDER BY 6, 7"};
+/* Open for so long that its job may have been lost or given up; all of them by and by. */
+static const struct pg_stmt stale_work = {"relay_stale_work",
+                                          FORM_JOB " AND updated_at < now() - interval '2 minutes'"
+                                                   " AND id > $1::uuid ORDER BY id LIMIT 500"};
+static const struct pg_stmt active_clinics = {
+    "relay_active_clinics",
+    "SELECT c.id FROM clinics c JOIN square_connections s ON s.clinic_id = c.id WHERE c.is_active"};
+static const struct pg_stmt *const stmts[] = {&open_work, &stale_work, &active_clinics};
+
+__attribute__((constructor)) static void register_statements(void)
+{
+    pg_register(stmts, ARRAY_LEN(stmts));
+}
+
+static struct relay_job job_of(const struct pg_result *rows, size_t i)
+{
+    return (struct relay_job){.queue = pg_get_str(rows, i, 0).p,
+                              .key = pg_get_str(rows, i, 1).p,
+                              .data = pg_get_str(rows, i, 2).p,
+                              .clinic = pg_get_uuid(rows, i, 3),
+                              .urgency = outbox_urgency(pg_get_str(rows, i, 4))};
+}
+
+/* ---- after a loss of Redis --------------------------------------------------------------------*/
+
+/* The run id of the Redis we talk to, "" where it hides it. */
+static struct problem *run_id_get(struct relay *r, char ret[RUN_ID_MAX])
+{
+    struct redisReply *reply = NULL;
+    ret[0] = '\0';
+    TRY(bullmq_redis_command(r->redis, 2, (struct str[]){STR("INFO"), STR("server")}, &reply));
+    struct str rest = {reply->str, reply->str ? reply->len : 0};
+    while (rest.n > 0) {
+        struct str line = str_trim(str_cut(&rest, '\n'));
+        if (str_starts(line, STR("run_id:")))
+            snprintf(ret, RUN_ID_MAX, "%.*s", (int)line.n - 7, line.p + 7);
+    }
+    freeReplyObject(reply);
+    return NULL;
+}
+
+static struct problem *memory_is(struct relay *r, const char *run_id, bool *ret)
+{
+    struct redisReply *reply = NULL;
+    TRY(bullmq_redis_command(r->redis, 2, (struct str[]){STR("GET"), str_of(memory_key)}, &reply));
+    *ret = reply->type == REDIS_REPLY_STRING &&
+           str_eq((struct str){reply->str, reply->len}, str_of(run_id));
+    freeReplyObject(reply);
+    return NULL;
+}
+
+static struct problem *schedules_add(struct relay *r, struct pg_tx *tx)
+{
+    const char *flush_queue = queue_name(QUEUE_AUDIT), *sync_queue = queue_name(QUEUE_SQUARE);
+    struct bullmq_job_opts flush = {.name = flush_queue, .data = "{}"};
+    relay_job_policy(flush_queue, &flush);
+    TRY(bullmq_scheduler_upsert(r->redis, flush_queue, "audit-flush", FLUSH_EVERY_MS, &flush,
+                                NULL));
+    struct pg_result *rows;
+    TRY(pg_query(tx, &active_clinics, NULL, 0, &rows));
+    for (size_t i = 0; i < pg_rows(rows); i++) {
+        const char *clinic = uuid_z(pg_get_uuid(rows, i, 0));
+        struct bullmq_job_opts sync = {
+            .name = sync_queue, .data = arena_fmt(r->arena, "{\"clinicId\":\"%s\"}", clinic)};
+        relay_job_policy(sync_queue, &sync);
+        TRY(bullmq_scheduler_upsert(r->redis, sync_queue, arena_fmt(r->arena, "square-%s", clinic),
+                                    SQUARE_EVERY_MS, &sync, NULL));
+    }
+    return NULL;
+}
+
+/* Rows from `first` on that go to the same queue, at most ADD_BATCH, in one round trip. */
+static struct problem *run_add(struct relay *r, const struct pg_result *rows, size_t first,
+                               size_t *ret_next)
+{
+    struct bullmq_job_opts opts[ADD_BATCH];
+    const char *queue = pg_get_str(rows, first, 0).p;
+    size_t n = 0;
+    while (n < ADD_BATCH && first + n < pg_rows(rows)) {
+        struct relay_job job = job_of(rows, first + n);
+        if (strcmp(job.queue, queue) != 0)
+            break;
+        TRY(relay_job_fill(r, &job, &opts[n]));
+        n++;
+    }
+    *ret_next = first + n;
+    return bullmq_add_bulk(r->redis, queue, opts, n, NULL);
+}
+
+static struct problem *open_work_add(struct relay *r, struct pg_tx *tx)
+{
+    struct pg_result *rows;
+    TRY(PG_QUERY(tx, &open_work, &rows, PG_P_Z(uuid_z(uuid_v7()))));
+    for (size_t i = 0; i < pg_rows(rows);)
+        TRY(run_add(r, rows, i, &i));
+    if (pg_rows(rows) > 0)
+        log_info("%zu open forms and alerts were queued again", pg_rows(rows));
+    return NULL;
+}
+
+struct problem *rebuild_if_lost(struct relay *r, struct pg_tx *tx)
+{
+    char run_id[RUN_ID_MAX];
+    bool known = false;
+    TRY(run_id_get(r, run_id));
+    TRY(memory_is(r, run_id, &known));
+    if (known)
+        return NULL;
+    TRY(schedules_add(r, tx));
+    TRY(open_work_add(r, tx));
+    TRY(relay_resync(r)); /* an event may have been among what was lost */
+    struct redisReply *reply = NULL;
+    TRY(bullmq_redis_command(
+        r->redis, 3, (struct str[]){STR("SET"), str_of(memory_key), str_of(run_id)}, &reply));
+    freeReplyObject(reply);
+    return NULL;
+}
+
+/* ---- a single job lost ------------------------------------------------------------------------*/
+
+/* The work is open, so a job of it that ended without doing it (failed for good, done too early, or
+ * in no list any more) runs again; one that waits or runs is left alone. */
+static struct problem *job_again(struct relay *r, const struct relay_job *job)
+{
+    enum bullmq_state state = BULLMQ_FAILED;
+    struct problem *p = bullmq_job_state(r->redis, job->queue, job->key, &state);
+    if (p && p->kind != PROBLEM_NOT_FOUND)
+        return p;
+    bool nowhere = p != NULL;
+    if (!nowhere && state == BULLMQ_FAILED) {
+        p = bullmq_retry(r->redis, job->queue, job->key);
+        return p && p->kind != PROBLEM_CONFLICT && p->kind != PROBLEM_NOT_FOUND ? p : NULL;
+    }
+    if (!nowhere && state != BULLMQ_COMPLETED)
+        return NULL;
+    p = bullmq_remove(r->redis, job->queue, job->key);
+    if (p && p->kind == PROBLEM_CONFLICT)
+        return NULL; /* a worker took it just now */
+    if (p && p->kind != PROBLEM_NOT_FOUND)
+        return p;
+    return relay_job_add(r, job);
+}
+
+struct problem *rebuild_stale(struct relay *r, struct pg_tx *tx)
+{
+    struct pg_result *rows;
+    if (clock_mono_us() < r->next_check_us)
+        return NULL;
+    TRY(schedules_add(r, tx)); /* clinics connected to Square meanwhile */
+    TRY(PG_QUERY(tx, &stale_work, &rows, PG_P_UUID(r->checked)));
+    for (size_t i = 0; i < pg_rows(rows); i++) {
+        struct relay_job job = job_of(rows, i);
+        TRY(job_again(r, &job));
+        r->checked = pg_get_uuid(rows, i, 6);
+    }
+    if (pg_rows(rows) < CHECK_BATCH)
+        r->checked = UUID_NONE; /* from the beginning */
+    r->next_check_us = clock_mono_us() + CHECK_EVERY_US;
+    return NULL;
+}

@@ -1,0 +1,45 @@
+/* Shared by relay.c and rebuild.c only. */
+#ifndef NEXACORE_OUTBOX_RELAY_INTERNAL_H
+#define NEXACORE_OUTBOX_RELAY_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "bullmq/bullmq.h"
+#include "outbox/relay.h"
+#include "outbox/turns.h"
+
+struct relay {
+    struct app *app;
+    struct pg_conn *db;
+    struct bullmq_redis *redis;
+    struct arena *arena;
+    struct turns *turns; /* of this round */
+    pthread_t thread;
+    atomic_bool stop;
+    int64_t next_check_us; /* monotonic */
+    struct uuid checked;   /* the last form the checks looked at */
+};
+
+/* A job as the relay adds it, by the policy of its queue and at its clinic's turn. */
+struct relay_job {
+    const char *queue, *key, *data;
+    struct uuid clinic;
+    enum outbox_urgency urgency;
+    int64_t delay_ms;
+};
+struct problem *relay_job_fill(struct relay *r, const struct relay_job *job,
+                               struct bullmq_job_opts *ret);
+struct problem *relay_job_add(struct relay *r, const struct relay_job *job);
+
+/* Has every listener of the live channel read again. */
+struct problem *relay_resync(struct relay *r);
+
+/* Everything open is added again when Redis does not know us (it lost its memory), and the
+ * schedulers of square-sync and audit-flush are made. In the relay's transaction. */
+struct problem *rebuild_if_lost(struct relay *r, struct pg_tx *tx);
+
+/* Every 30 s: forms open for long whose job failed, ended or vanished get it again. */
+struct problem *rebuild_stale(struct relay *r, struct pg_tx *tx);
+
+#endif

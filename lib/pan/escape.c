@@ -86,7 +86,8 @@ static struct pan_char reference(struct str rest)
     return one;
 }
 
-/* <td>, </td>, <br/>: a tag parts cells and lines. */
+/* <td>, </td>, <br/>: a tag parts cells and lines. No star in it: text that a mask has shortened
+ * must not become a tag. */
 static struct pan_char tag(struct str rest)
 {
     struct pan_char other = {1, CLASS_OTHER, 0};
@@ -95,7 +96,8 @@ static struct pan_char tag(struct str rest)
         at++;
     if (at >= rest.n || (rest.p[at] | 0x20) < 'a' || (rest.p[at] | 0x20) > 'z')
         return other;
-    while (at < rest.n && at < TAG_MAX && rest.p[at] != '>' && rest.p[at] != '<')
+    while (at < rest.n && at < TAG_MAX && rest.p[at] != '>' && rest.p[at] != '<' &&
+           rest.p[at] != '*')
         at++;
     if (at >= rest.n || rest.p[at] != '>')
         return other;

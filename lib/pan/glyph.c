@@ -25,7 +25,7 @@ const uint8_t pan_digit_lead[256] = {
 #define AS_DIGIT(d)  ((CLASS_DIGIT << 4) | (d))
 #define AS_LETTER(d) ((CLASS_LETTER << 4) | (d))
 #define AS(c)        ((c) << 4)
-static const uint8_t ascii[128] = {
+const uint8_t pan_ascii[128] = {
     ['0'] = AS_DIGIT(0),       ['1'] = AS_DIGIT(1),      ['2'] = AS_DIGIT(2),
     ['3'] = AS_DIGIT(3),       ['4'] = AS_DIGIT(4),      ['5'] = AS_DIGIT(5),
     ['6'] = AS_DIGIT(6),       ['7'] = AS_DIGIT(7),      ['8'] = AS_DIGIT(8),
@@ -150,10 +150,10 @@ static enum char_class class_of(uint32_t c)
 struct pan_char pan_char_of(uint32_t c)
 {
     if (c < 0x80) {
-        enum char_class class = ascii[c] >> 4;
+        enum char_class class = pan_ascii[c] >> 4;
         if (class == CLASS_ESCAPE)
             class = c == '\\' ? CLASS_MARK : CLASS_OTHER;
-        return (struct pan_char){1, class, ascii[c] & 15};
+        return (struct pan_char){1, class, pan_ascii[c] & 15};
     }
     int digit = digit_of(c);
     if (digit >= 0)
@@ -165,9 +165,9 @@ struct pan_char pan_char_at(struct str text, size_t at)
 {
     const uint8_t *p = (const uint8_t *)text.p + at;
     if (p[0] < 0x80) {
-        if (ascii[p[0]] >> 4 == CLASS_ESCAPE)
+        if (pan_ascii[p[0]] >> 4 == CLASS_ESCAPE)
             return pan_escape((struct str){text.p + at, text.n - at});
-        return (struct pan_char){1, ascii[p[0]] >> 4, ascii[p[0]] & 15};
+        return (struct pan_char){1, pan_ascii[p[0]] >> 4, pan_ascii[p[0]] & 15};
     }
     uint32_t c = 0;
     size_t len = decode(p, text.n - at, &c);

@@ -72,15 +72,11 @@ bool pan_mask(struct str text, struct buf *out)
     return m.last > 0;
 }
 
-struct in_place {
-    char *line;
-    size_t n;
-};
-
-/* Spans are reported after the scan has passed them but their digits may still be context for the
- * next number, so positions are kept and only digits are overwritten. */
-static void in_place_mask(char *line, const struct pan_span *span)
+/* Overwrites what a span covers. The finder goes on behind the span and looks at nothing in it
+ * again but whether digits before it are a masked number's rest. */
+static void in_place_mask(void *state, const struct pan_span *span)
 {
+    char *line = state;
     size_t keep = span->kind == PAN_CARD ? 4 : 0;
     for (size_t at = span->end; at > span->start; at--) {
         unsigned char c = (unsigned char)line[at - 1];
@@ -95,16 +91,10 @@ static void in_place_mask(char *line, const struct pan_span *span)
     }
 }
 
-#define IN_PLACE_SPANS 16
-
 size_t pan_mask_in_place(char *line, size_t n)
 {
-    struct pan_span spans[IN_PLACE_SPANS];
-    size_t found;
-    do {
-        found = pan_find((struct str){line, n}, spans, IN_PLACE_SPANS);
-        for (size_t i = 0; i < found && i < IN_PLACE_SPANS; i++)
-            in_place_mask(line, &spans[i]);
-    } while (found > IN_PLACE_SPANS);
+    struct sink sink = {in_place_mask, line};
+    struct scan scan = SCAN_NEW(((struct str){line, n}), &sink);
+    scan_end(&scan);
     return n;
 }

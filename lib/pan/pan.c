@@ -7,6 +7,7 @@
 #define BESIDE      240 /* bytes before and after a number in which its CVV and expiry lie */
 #define LEAD        8  /* bytes before `at` where a number may still start: confused letters, '%' */
 #define RUN_OVERLAP 40 /* glyphs of a cut run read again with what follows */
+#define FEW_BYTES   32 /* looked at for the end of a few digits */
 #define TOKEN_MAX   64 /* glyphs: a longer solid run of digits is no card number */
 
 /* Looks beside the last number and before the next one, which starts at `next`. */
@@ -73,12 +74,37 @@ static bool is_long_token(const struct run *run)
     return n > TOKEN_MAX;
 }
 
+/* True when no escape with digits in it can begin with these two characters. */
+static bool is_no_escape(uint8_t c, uint8_t next)
+{
+    bool hex = (next >= '0' && next <= '9') || ((next | 0x20) >= 'a' && (next | 0x20) <= 'f');
+    return (c == '%' && !hex) || (c == '&' && next != '#') || (c == '\\' && next != 'u');
+}
+
+/* Where the few digits at `at`, in plain ASCII, end in sight: too few for a number. Else 0. Only
+ * saves the reading of a run, and most digits in prose are such. */
+static size_t few_digits_end(struct str text, size_t at)
+{
+    const uint8_t *p = (const uint8_t *)text.p;
+    size_t n = 0, end = text.n - at > FEW_BYTES ? at + FEW_BYTES : text.n;
+    for (size_t i = at; i + 1 < end; i++) {
+        unsigned class = p[i] < 0x80 ? pan_ascii[p[i]] >> 4 : CLASS_ESCAPE;
+        bool over = class == CLASS_OTHER || ((p[i] == '%' || p[i] == '&') && p[i + 1] == ' ');
+        if (over)
+            return n + LEAD_MAX < PAN_LEN_MIN ? i : 0;
+        if (class == CLASS_ESCAPE)
+            return 0;
+        n += class <= CLASS_LETTER;
+    }
+    return 0;
+}
+
 /* The next digit of any script from `at`, or where `limit` was passed. */
 static size_t next_digit(struct str text, size_t at, size_t limit)
 {
     const uint8_t *p = (const uint8_t *)text.p;
     while (at < limit) {
-        if (!pan_digit_lead[p[at]]) {
+        if (!pan_digit_lead[p[at]] || (at + 1 < text.n && is_no_escape(p[at], p[at + 1]))) {
             at++;
             continue;
         }
@@ -143,7 +169,11 @@ static void scan_range(struct scan *s, struct str text, size_t limit)
         scan_skip(s, text, limit);
         if (s->at >= limit || (s->at = next_digit(text, s->at, limit)) >= limit)
             return;
-        size_t at = s->at;
+        size_t at = s->at, few = s->gap == GAP_END ? few_digits_end(text, at) : 0;
+        if (few > 0) {
+            s->at = few;
+            continue;
+        }
         run_read(text, s->done, at, s->gap, &run);
         s->gap = GAP_END;
         s->skip = run.rest || is_long_token(&run);
@@ -206,3 +236,6 @@ const char *pan_kind_name(enum pan_kind kind)
     static const char *const names[] = {"pan", "track", "cvv", "expiry"};
     return names[kind];
 }
+
+const char *const pan_rules[] = {"canonical", "solid", "boxes",  "halves", "context", "confused",
+                                 "label",     "after", "track1", "track2", NULL};

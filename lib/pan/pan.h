@@ -30,6 +30,9 @@ struct pan_span {
     const char *rule; /* why, a static word: "canonical", "solid", "boxes", "context", ... */
 };
 
+/* Every word `rule` may be, ended by NULL; what they mean stands in README.md. */
+extern const char *const pan_rules[];
+
 /* Writes the spans of `text` in order, without overlap, into spans[0..max). Returns how many there
  * are, which may be more than `max` (the further ones are not written). `max` 0 only counts. */
 size_t pan_find(struct str text, struct pan_span *spans, size_t max);
@@ -42,8 +45,9 @@ size_t pan_find(struct str text, struct pan_span *spans, size_t max);
 #define PAN_MASK_ROOM(n) ((n) + (n) / 4 + 32) /* 13 digits become 16 characters */
 bool pan_mask(struct str text, struct buf *out);
 
-/* Masks `line` in place, never longer than before: each digit of a span becomes a star, the last
- * four of a number stay. Returns the length, which is `n`. For log lines. */
+/* Masks `line` in place, byte for byte as long as before: of a span every ASCII letter and digit
+ * and every byte of another script becomes a star, the last four ASCII ones of a number stay.
+ * Returns the length, which is `n`. For log lines. */
 size_t pan_mask_in_place(char *line, size_t n);
 
 /* "pan", "track", "cvv" or "expiry". */

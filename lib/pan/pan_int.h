@@ -41,6 +41,9 @@ struct pan_char pan_char_at(struct str text, size_t at);
 /* True for bytes at which a digit of any script may begin. */
 extern const uint8_t pan_digit_lead[256];
 
+/* Of an ASCII character: its class shifted left by 4, and its digit. */
+extern const uint8_t pan_ascii[128];
+
 /* How two neighbours in a run are held apart, from tight to loose. */
 enum gap { GAP_NONE, GAP_GLUE, GAP_SEP, GAP_WIDE, GAP_END };
 
@@ -52,6 +55,7 @@ struct glyph {
     uint8_t gap; /* enum gap before this glyph */
 };
 
+#define LEAD_MAX  6    /* confused letters looked for before the first digit of a run */
 #define RUN_MAX   96   /* glyphs held at once */
 #define RUN_BYTES 1536 /* and bytes */
 #define NONE_MAX  32   /* characters without width between two glyphs */

@@ -6,7 +6,6 @@
 
 #define SEP_MAX     8  /* characters between two glyphs */
 #define LETTERS_MAX 8  /* letters without a digit among them end a run */
-#define LEAD_MAX    6  /* confused letters looked for before the first digit */
 #define LINES_MAX   2  /* line or cell breaks between two glyphs */
 #define TOKEN_SIDE  24 /* characters looked at on each side of a bar */
 #define BARS_MAX    6  /* more bars in one token are lines */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "base/mem.h"
 #include "json/json_out.h"
 #include "pan/pan.h"
 
@@ -43,15 +44,24 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+static void free_spans(struct pan_span **spans)
+{
+    free(*spans);
+}
+
 static void spans_write(struct str line, bool rules, struct buf *out)
 {
-    static struct pan_span spans[LINE_SPANS];
-    size_t n = pan_find(line, spans, LINE_SPANS);
+    static struct pan_span few[LINE_SPANS];
+    size_t n = pan_find(line, few, LINE_SPANS);
+    CLEANUP(free_spans) struct pan_span *many = n > LINE_SPANS ? mem_zero(n, sizeof(few[0])) : NULL;
+    const struct pan_span *spans = many != NULL ? many : few;
+    if (many != NULL)
+        pan_find(line, many, n);
     struct jw w = jw_to(out);
     jw_obj(&w);
     jw_key(&w, "spans");
     jw_arr(&w);
-    for (size_t i = 0; i < n && i < LINE_SPANS; i++) {
+    for (size_t i = 0; i < n; i++) {
         jw_arr(&w);
         jw_int(&w, (int64_t)spans[i].start);
         jw_int(&w, (int64_t)spans[i].end);

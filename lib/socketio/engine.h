@@ -122,6 +122,7 @@ struct eio_ws {
     struct eio_deadline due;
     enum eio_ws_state state;
     unsigned pings; /* of the peer since our last heartbeat */
+    int fd;         /* of `tcp`, which closes it */
     bool writing;
     bool shut;
 };

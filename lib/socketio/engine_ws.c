@@ -6,6 +6,9 @@
  * counts. */
 #include "socketio/engine.h"
 
+#include <errno.h>
+#include <sys/socket.h>
+
 #include "base/clock.h"
 #include "base/cleanup.h"
 #include "socketio/packet.h"
@@ -100,9 +103,23 @@ static void shut(struct eio_ws *ws)
     if (ws->shut)
         return;
     ws->shut = true;
-    int fd;
-    if (uv_fileno((uv_handle_t *)ws->tcp, &fd) == 0)
-        shutdown(fd, SHUT_WR);
+    shutdown(ws->fd, SHUT_WR);
+}
+
+/* Straight to the kernel: libuv has nothing queued while `writing` is false, and of a delivery
+ * hardly anything but this call is left. send() spares the file layer that write() passes. */
+static ssize_t send_now(const struct eio_ws *ws, uv_buf_t *bufs, unsigned count)
+{
+    ssize_t n;
+    do {
+        if (count == 1) {
+            n = send(ws->fd, bufs[0].base, bufs[0].len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        } else { /* a uv_buf_t is a struct iovec (docs.libuv.org, uv_buf_t) */
+            struct msghdr message = {.msg_iov = (struct iovec *)bufs, .msg_iovlen = count};
+            n = sendmsg(ws->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
+    } while (n < 0 && errno == EINTR);
+    return n;
 }
 
 void eio_ws_flush(struct eio_ws *ws)
@@ -111,8 +128,8 @@ void eio_ws_flush(struct eio_ws *ws)
     while (ws->queue.first && !ws->writing && ws->state != EIO_WS_DEAD) {
         size_t bytes;
         unsigned count = gather(ws, bufs, &bytes);
-        int n = uv_try_write((uv_stream_t *)ws->tcp, bufs, count);
-        if (n < 0 && n != UV_EAGAIN) {
+        ssize_t n = send_now(ws, bufs, count);
+        if (n < 0 && errno != EAGAIN && errno != EWOULDBLOCK) {
             output_failed(ws);
             return;
         }
@@ -370,6 +387,8 @@ struct problem *eio_upgrade(struct eio *eio, struct http_request *rq, struct htt
     CLEANUP(buf_free) struct buf early = BUF_MAX(1U << 20);
     ws->tcp = http_takeover(rq, buf_str(&head), &early);
     ws->tcp->data = ws;
+    if (uv_fileno((uv_handle_t *)ws->tcp, &ws->fd) != 0)
+        ws->fd = -1; /* closed already: the first read or write says so */
     eio->handles++;
     uv_tcp_nodelay(ws->tcp, 1);
     uv_read_start((uv_stream_t *)ws->tcp, read_room, read_some);

@@ -105,6 +105,7 @@ static const char help[] =
     "  --upgrade-timeout MS  default 10000\n"
     "  --max-payload BYTES   default 1000000\n"
     "  --max-queue BYTES     waiting for one client; default 4194304\n"
+    "  --max-connections N   default 20000\n"
     "  --origin O            a browser origin that may connect; repeatable; default any\n"
     "  --recovery            lost sessions can be restored for 2 minutes; wants --redis\n"
     "  --redis URL           join the servers on this Redis\n"
@@ -125,6 +126,7 @@ enum {
     UPGRADE_TIMEOUT,
     MAX_PAYLOAD,
     MAX_QUEUE,
+    MAX_CONNECTIONS,
     ORIGIN,
     RECOVERY,
     REDIS,
@@ -147,6 +149,7 @@ static const struct option options[] = {
     {"upgrade-timeout", required_argument, NULL, UPGRADE_TIMEOUT},
     {"max-payload", required_argument, NULL, MAX_PAYLOAD},
     {"max-queue", required_argument, NULL, MAX_QUEUE},
+    {"max-connections", required_argument, NULL, MAX_CONNECTIONS},
     {"origin", required_argument, NULL, ORIGIN},
     {"recovery", no_argument, NULL, RECOVERY},
     {"redis", required_argument, NULL, REDIS},
@@ -228,6 +231,9 @@ static void flag_set(struct flags *flags, int flag)
     case MAX_QUEUE:
         flags->options.queue_max_bytes = number(optarg);
         break;
+    case MAX_CONNECTIONS:
+        flags->options.connections_max = number(optarg);
+        break;
     case RECOVERY:
         flags->options.recovery_ms = 120000;
         break;
@@ -279,7 +285,8 @@ static struct problem *serve(struct program *program, const struct flags *flags)
 {
     char listen[32];
     snprintf(listen, sizeof(listen), "127.0.0.1:%u", flags->port);
-    struct http_config config = {.listen = listen, .spool_dir = "/tmp"};
+    struct http_config config = {
+        .listen = listen, .spool_dir = "/tmp", .connections_max = flags->options.connections_max};
     TRY(http_server_new(&program->loop, &config, &program->http));
     if (flags->engine_only) {
         TRY(eio_new(&program->loop, program->http, &flags->options, &engine_echo, NULL,

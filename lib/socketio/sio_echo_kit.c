@@ -213,6 +213,7 @@ struct problem *kit_contract(uv_loop_t *loop, struct sio_server *server)
         {"askme", on_askme},
         {"go", on_go},
         {"stats", on_stats},
+        {"say", kit_say},
         {"join-all", kit_join_all},
         {"leave-all", kit_leave_all},
         {"bye-all", kit_bye_all},

@@ -1,5 +1,6 @@
 /* sio_echo --kit: what goes between servers.
  *
+ * say {room,ev,args} (ack) broadcasts to a room, and answers when the broadcast is on its way;
  * join-all, leave-all {room} and bye-all {room} move the sockets of the client's room or of `room`;
  * fetch (ack) gives the sockets of all servers, ask-all {ev,data,ms} (ack) what all clients answer,
  * call {ev,data,ms} (ack) what the other servers answer. Called by another server, it answers
@@ -16,6 +17,20 @@ static bool text_member(struct str object, const char *key, struct buf *out)
         return false;
     buf_addf(&one, "[" STR_FMT "]", STR_ARG(value));
     return sio_arg_text(buf_str(&one), 0, out);
+}
+
+void kit_say(struct sio_socket *socket, const struct sio_event *event, void *user)
+{
+    (void)user;
+    struct str what, args;
+    CLEANUP(buf_free) struct buf room = BUF_MAX(SIO_ROOM_MAX), name = BUF_MAX(256);
+    if (!sio_arg(event->args, 0, &what) || !text_member(what, "room", &room) ||
+        !text_member(what, "ev", &name) || !sio_member(what, "args", &args))
+        return;
+    struct str rooms[] = {buf_str(&room)};
+    sio_broadcast(sio_namespace_of(socket), &(struct sio_target){.rooms = rooms, .room_count = 1},
+                  name.data, args);
+    sio_answer(event->ack, STR("[]"));
 }
 
 static void move(struct sio_socket *socket, const struct sio_event *event,

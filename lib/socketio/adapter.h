@@ -50,7 +50,8 @@ struct sio_adapter {
         struct sio_post *first, *last, *unsent;
         size_t bytes, count;
         uint64_t n;
-        bool open; /* what is added is sent at once */
+        bool open;   /* what is added is sent at once */
+        bool broken; /* Redis refuses for now: waits for the next connection */
     } queue;
     char uid[17];
     bool reading, subscribed, closed;

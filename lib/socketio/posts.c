@@ -38,19 +38,34 @@ static void first_drop(struct sio_adapter *adapter)
     post_free(adapter, post);
 }
 
+/* "WRONGTYPE ..." and the like will be said again; what else Redis refuses (LOADING, OOM, READONLY)
+ * it may take later. */
+static bool is_final(const redisReply *reply)
+{
+    static const char *const finals[] = {"ERR ", "WRONGTYPE ", "NOPERM "};
+    for (size_t i = 0; i < ARRAY_LEN(finals); i++)
+        if (strncmp(reply->str, finals[i], strlen(finals[i])) == 0)
+            return true;
+    return reply->type != REDIS_REPLY_ERROR;
+}
+
 /* Answers come in the order of the questions, so this one is about the first in the queue. */
 static void posted(redisAsyncContext *ctx, void *answer, void *data)
 {
     struct sio_adapter *adapter = data;
     const redisReply *reply = answer;
     struct sio_post *post = adapter->queue.first;
-    if (!reply || adapter->writer.ctx != ctx || !post)
+    if (!reply || adapter->writer.ctx != ctx || !post || adapter->queue.broken)
         return; /* lost: sio_posts_down marks what is in doubt */
     if (reply->type == REDIS_REPLY_STRING) {
         sio_entry_id_copy(post->nsp->stream->posted, (struct str){reply->str, (size_t)reply->len});
     } else {
-        log_warn("socket.io: Redis takes no entries: %.80s",
-                 reply->type == REDIS_REPLY_ERROR ? reply->str : "?");
+        log_warn("socket.io: Redis does not take an entry: %.80s", reply->str ? reply->str : "?");
+        if (reply->str && !is_final(reply)) {
+            adapter->queue.broken = true; /* the answers still to come are no longer listened to */
+            redisAsyncDisconnect(ctx);
+            return;
+        }
         adapter->stats.unsent++;
     }
     first_drop(adapter);
@@ -95,7 +110,7 @@ bool sio_post(struct sio_namespace *nsp, enum stream_type type, struct str json,
     adapter->queue.last = post;
     if (!adapter->queue.unsent)
         adapter->queue.unsent = post;
-    if (adapter->queue.open)
+    if (adapter->queue.open && !adapter->queue.broken)
         send_all(adapter);
     return true;
 }
@@ -190,7 +205,7 @@ void sio_posts_down(struct sio_adapter *adapter)
         post->doubtful = adapter->queue.open || post->doubtful;
     }
     adapter->queue.unsent = adapter->queue.first;
-    adapter->queue.open = false;
+    adapter->queue.open = adapter->queue.broken = false;
 }
 
 void sio_posts_free(struct sio_adapter *adapter)

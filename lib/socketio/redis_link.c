@@ -167,6 +167,17 @@ void redis_link_heard(struct redis_link *link)
         uv_timer_start(&link->retry, silence_over, link->silence_max_ms, 0);
 }
 
+/* The answers to AUTH and SELECT. */
+static void named(redisAsyncContext *ctx, void *answer, void *data)
+{
+    struct redis_link *link = data;
+    const redisReply *reply = answer;
+    if (!reply || link->ctx != ctx || reply->type != REDIS_REPLY_ERROR || link->refused)
+        return;
+    log_warn("socket.io: Redis refuses us: %.60s", reply->str);
+    link->refused = true;
+}
+
 /* The answer to the last command of signing in. */
 static void signed_in(redisAsyncContext *ctx, void *answer, void *data)
 {
@@ -174,8 +185,8 @@ static void signed_in(redisAsyncContext *ctx, void *answer, void *data)
     redisReply *reply = answer;
     if (!reply || link->ctx != ctx)
         return;
-    if (reply->type == REDIS_REPLY_ERROR) {
-        log_warn("socket.io: Redis refuses us: %.60s", reply->str);
+    named(ctx, answer, data);
+    if (link->refused) {
         redisAsyncDisconnect(ctx);
         return;
     }
@@ -194,10 +205,12 @@ static void connected(const redisAsyncContext *ctx, int status)
     if (status != REDIS_OK || !link->ctx)
         return;
     if (a->user[0])
-        redisAsyncCommand(link->ctx, NULL, NULL, "AUTH %s %s", a->user, a->password);
+        redisAsyncCommand(link->ctx, named, link, "AUTH %s %s", a->user, a->password);
     else if (a->password[0])
-        redisAsyncCommand(link->ctx, NULL, NULL, "AUTH %s", a->password);
-    redisAsyncCommand(link->ctx, signed_in, link, "SELECT %u", a->db);
+        redisAsyncCommand(link->ctx, named, link, "AUTH %s", a->password);
+    redisAsyncCommand(link->ctx, named, link, "SELECT %u", a->db);
+    /* Refused while Redis reads its data back, when the commands above are not. */
+    redisAsyncCommand(link->ctx, signed_in, link, "PING");
 }
 
 static void try_connect(uv_timer_t *timer)
@@ -215,6 +228,7 @@ static void try_connect(uv_timer_t *timer)
         return;
     }
     link->ctx = ctx;
+    link->refused = false;
     uv_timer_start(&link->retry, try_connect, CONNECT_MAX_MS, 0);
     redisAsyncSetConnectCallback(ctx, connected);
 }

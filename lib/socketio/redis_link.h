@@ -32,6 +32,7 @@ struct redis_link {
     unsigned wait_ms;        /* before the next try */
     unsigned silence_max_ms; /* a standing connection may be silent this long; 0: for ever */
     bool is_up;
+    bool refused; /* a command of signing in was */
     bool closing;
 };
 

@@ -51,6 +51,27 @@ enum sio_reason {
 };
 const char *sio_reason_name(enum sio_reason reason); /* "transport close", "ping timeout", ... */
 
+/* ---- a loop of your own ------------------------------------------------------------------------
+ * A program on libuv passes its loop to sio_server_new and skips this part. Any other loop gives
+ * three callbacks and gets a libuv loop that lives inside it; example: sio_poll.c. */
+
+struct sio_loop;
+
+struct sio_loop_host {
+    void (*watch)(int fd, void *user);     /* from now on: sio_loop_turn whenever it is readable */
+    void (*wake)(unsigned ms, void *user); /* sio_loop_turn after `ms`, even if nothing is readable;
+                                              each call replaces the one before */
+    void (*unwatch)(int fd, void *user);   /* the end of `watch` */
+    void *user;
+};
+
+/* Calls `watch` and `wake` at once. */
+struct problem *sio_loop_new(const struct sio_loop_host *host, struct sio_loop **ret);
+uv_loop_t *sio_loop_uv(struct sio_loop *loop); /* for http_server_new and sio_server_new */
+void sio_loop_turn(struct sio_loop *loop);     /* does what is due, never waits; calls `wake` */
+/* After server and HTTP server were freed. Accepts NULL. */
+void sio_loop_free(struct sio_loop **loop);
+
 /* ---- the server ------------------------------------------------------------------------------ */
 
 struct sio_options {

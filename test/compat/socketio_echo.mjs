@@ -16,12 +16,14 @@ import { root } from '../../tools/lib/system.mjs';
 const build = resolve(root, process.env.NEXACORE_BUILD ?? 'build-test');
 
 export class Echo {
+    // Flags of sio_echo, or {program} for another one without flags.
     static async start(...flags) {
         const echo = new Echo();
+        const other = flags[0]?.program;
         echo.dir = fs.mkdtempSync(join(os.tmpdir(), 'sio-echo-'));
         echo.log = join(echo.dir, 'log');
-        const program = process.env.SIO_ECHO ?? join(build, 'sio_echo');
-        echo.part = startPart('sio_echo', program, ['--port', '0', ...flags], { log: echo.log });
+        const program = other ? join(build, other) : (process.env.SIO_ECHO ?? join(build, 'sio_echo'));
+        echo.part = startPart(other ?? 'sio_echo', program, other ? [] : ['--port', '0', ...flags], { log: echo.log });
         await echo.part.ready(() => {
             echo.port = Number(echo.part.logText().match(/\{"port":(\d+)\}/)?.[1]);
             return echo.port > 0;

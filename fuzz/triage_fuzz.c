@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         abort();
     CLEANUP(buf_free) struct buf json = BUF_MAX((size_t)16 << 20);
     struct jw w = jw_to(&json);
-    triage_result_write(&with, &w);
+    triage_result_write(&with, NULL, &w);
     arena_reset(arena);
     return 0;
 }

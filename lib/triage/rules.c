@@ -23,6 +23,7 @@ struct loader {
     struct triage_rules *rules;
     const char *file;
     size_t line;
+    const char *version; /* of this file; NULL without one */
 };
 
 static struct problem *refuse(const struct loader *l, const char *reason)
@@ -187,14 +188,15 @@ static struct problem *read_trigger(struct loader *l, struct str *c)
     return add_phrases(l, &l->rules->triggers, c[2], (uint16_t)kind, en ? LANG_EN : LANG_ES, 1, 1);
 }
 
-static bool read_version(struct triage_rules *rules, struct str line)
+/* "2026.11-2", of an overlaid set "2026.11-2+north-3". */
+static void read_version(struct loader *l, struct str line)
 {
     struct str mark = STR("# version: ");
     if (!str_starts(line, mark))
-        return false;
-    struct str version = {line.p + mark.n, line.n - mark.n};
-    rules->version = arena_cstr(rules->arena, str_trim(version));
-    return true;
+        return;
+    struct str version = str_trim((struct str){line.p + mark.n, line.n - mark.n});
+    struct str limited = {version.p, version.n < 64 ? version.n : 64};
+    l->version = arena_cstr(l->rules->arena, limited);
 }
 
 static struct problem *read_file(struct loader *l, struct str text, size_t columns,
@@ -209,7 +211,7 @@ static struct problem *read_file(struct loader *l, struct str text, size_t colum
         if (line.n > 0 && line.p[line.n - 1] == '\r')
             line.n--;
         if (line.n == 0 || line.p[0] == '#') {
-            read_version(l->rules, line);
+            read_version(l, line);
             continue;
         }
         struct str c[COLUMNS_MAX + 1];
@@ -255,13 +257,16 @@ struct problem *triage_rules_load_overlaid(struct str lexicon, struct str trigge
     rules->arena = arena;
     rules->symbols = symbols_new(arena);
     rules->concepts = arena_array(arena, CONCEPTS_MAX + 1, sizeof(*rules->concepts));
-    rules->version = "unversioned";
-    struct loader words = {rules, "lexicon", 0}, more = {rules, "overlay", 0};
+    struct loader words = {rules, "lexicon", 0, NULL}, more = {rules, "overlay", 0, NULL};
     TRY(read_file(&words, lexicon, 10, read_concept));
-    if (overlay.n > 0)
+    rules->version = words.version ? words.version : "unversioned";
+    if (overlay.n > 0) {
         TRY(read_file(&more, overlay, 10, read_overlay));
+        rules->version =
+            arena_fmt(arena, "%s+%s", rules->version, more.version ? more.version : "overlay");
+    }
     symbols_add_typos(rules->symbols); /* triggers are never guessed */
-    struct loader kinds = {rules, "triggers", 0};
+    struct loader kinds = {rules, "triggers", 0, NULL};
     TRY(read_file(&kinds, triggers, 3, read_trigger));
     pattern_set_index(arena, &rules->lexicon, symbols_count(rules->symbols));
     pattern_set_index(arena, &rules->triggers, symbols_count(rules->symbols));

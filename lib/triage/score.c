@@ -83,15 +83,16 @@ void reasons_add(struct reasons *out, const struct triage_reason *reason)
     out->r[out->n++] = *reason;
 }
 
-void reasons_add_vital(struct reasons *out, const char *rule, int points, int floor,
-                       const char *source)
+void reasons_add_vital(struct reasons *out, const char *rule, const char *field, int points,
+                       int floor, const char *source)
 {
     struct triage_reason r = {.rule = rule,
                               .group = "vitals",
                               .points = points,
                               .floor = floor,
                               .source = source,
-                              .field = "vitals"};
+                              .field = field,
+                              .symptom = -1};
     reasons_add(out, &r);
 }
 
@@ -162,6 +163,7 @@ static void mention_add(struct scoring *s, const struct match *m, const struct t
                               .field = field,
                               .start = start,
                               .end = end,
+                              .symptom = -1,
                               .typo = m->typo};
     r.points = sure ? k->points : k->points * 4 / 5;
     r.floor = sure ? level_floor(k->level) : 0;
@@ -238,8 +240,9 @@ static const struct concept *concept_find(const struct triage_rules *rules, cons
     return NULL;
 }
 
-static void score_box(struct scoring *s, const struct triage_symptom *box)
+static void score_box(struct scoring *s, int index)
 {
+    const struct triage_symptom *box = &s->in->symptoms[index];
     if (!box->checked)
         return;
     const struct box_rule *rule = box_rule_find(box->concept);
@@ -255,6 +258,7 @@ static void score_box(struct scoring *s, const struct triage_symptom *box)
                               .group = k->group,
                               .source = k->source,
                               .field = "symptoms",
+                              .symptom = index,
                               .points = k->points,
                               .floor = floor};
     s->modified |= !k->modifier;
@@ -309,8 +313,11 @@ static void score_vitals(struct scoring *s)
     if (!child)
         together_reasons(v, &s->reasons);
     if (v->pain.known && v->pain.value >= 7) {
-        struct triage_reason pain = {
-            .rule = "pain_score", .group = "pain", .source = "CTAS-mod", .field = "vitals"};
+        struct triage_reason pain = {.rule = "pain_score",
+                                     .group = "pain",
+                                     .source = "CTAS-mod",
+                                     .field = "painScore",
+                                     .symptom = -1};
         pain.points = v->pain.value >= 9 ? 30 : 20;
         reasons_add(&s->reasons, &pain);
     }
@@ -330,7 +337,8 @@ static void score_age(struct scoring *s)
                                   .group = "age",
                                   .points = ages[i].points,
                                   .source = "CTAS-mod",
-                                  .field = "age"};
+                                  .field = "age",
+                                  .symptom = -1};
         reasons_add(&s->reasons, &r);
     }
 }
@@ -414,7 +422,8 @@ static void unknown_complaint(struct scoring *s)
                               .group = "unknown",
                               .points = 18,
                               .source = "-",
-                              .field = s->in->texts[0].field};
+                              .field = s->in->texts[0].field,
+                              .symptom = -1};
     reasons_add(&s->reasons, &r);
     review_add(s->ret, "complaint not recognised");
 }
@@ -429,7 +438,7 @@ void triage_score(struct arena *arena, const struct triage_rules *rules,
     for (size_t i = 0; i < input->text_count; i++)
         score_text(&s, &input->texts[i]);
     for (size_t i = 0; i < input->symptom_count; i++)
-        score_box(&s, &input->symptoms[i]);
+        score_box(&s, (int)i);
     size_t said = s.reasons.n;
     if (said == 0 && ret->suppressed_count == 0 && has_words(input))
         unknown_complaint(&s);

@@ -19,7 +19,7 @@ static bool has_rule(const struct reasons *all, const char *rule)
 static bool has_group(const struct reasons *all, const char *group)
 {
     for (size_t i = 0; i < all->n; i++) {
-        bool said = strcmp(all->r[i].field, "vitals") != 0;
+        bool said = all->r[i].end > all->r[i].start || all->r[i].symptom >= 0;
         if (said && strcmp(all->r[i].group, group) == 0)
             return true;
     }
@@ -59,15 +59,16 @@ static bool has_poor_perfusion_sign(const struct reasons *all)
     return false;
 }
 
-static void add(struct reasons *out, const char *rule, const char *group, int points, int floor,
-                const char *source)
+static void add(struct reasons *out, const char *rule, const char *group, const char *field,
+                int points, int floor, const char *source)
 {
     struct triage_reason r = {.rule = rule,
                               .group = group,
                               .points = points,
                               .floor = floor,
                               .source = source,
-                              .field = "vitals"};
+                              .field = field,
+                              .symptom = -1};
     reasons_add(out, &r);
 }
 
@@ -75,13 +76,17 @@ void together_reasons(const struct triage_vitals *v, struct reasons *out)
 {
     bool short_of_breath = has_rule(out, "dyspnea") || has_rule(out, "asthma_attack");
     if (short_of_breath && (at_least(v->rr, 24) || below(v->spo2, 92)))
-        add(out, "respiratory_distress", "breathing", 68, TRIAGE_URGENT_AT, "CTAS2");
+        add(out, "respiratory_distress", "breathing",
+            at_least(v->rr, 24) ? "respiratoryRate" : "spo2", 68, TRIAGE_URGENT_AT, "CTAS2");
     else if (has_rule(out, "dyspnea") && !v->rr.known && !v->spo2.known)
-        add(out, "breathing_not_measured", "breathing", 62, TRIAGE_URGENT_AT, "ESI-danger-zone");
+        add(out, "breathing_not_measured", "breathing", "vitals", 62, TRIAGE_URGENT_AT,
+            "ESI-danger-zone");
     if (has_group(out, "infection") && at_least(v->temp, 380) && at_least(v->hr, 91))
-        add(out, "fever_sirs", "infection", 64, TRIAGE_URGENT_AT, "CTAS-fever-SIRS");
+        add(out, "fever_sirs", "infection", "temperatureC", 64, TRIAGE_URGENT_AT,
+            "CTAS-fever-SIRS");
     if (has_central_pain(out) && at_least(v->pain, 8))
-        add(out, "severe_central_pain", "pain", 62, TRIAGE_URGENT_AT, "CTAS-pain-severe-central");
+        add(out, "severe_central_pain", "pain", "painScore", 62, TRIAGE_URGENT_AT,
+            "CTAS-pain-severe-central");
     if (has_poor_perfusion_sign(out) && v->hr.known && v->hr.value <= 50)
-        add(out, "symptomatic_bradycardia", "cardiac", 64, TRIAGE_URGENT_AT, "CTAS2");
+        add(out, "symptomatic_bradycardia", "cardiac", "heartRate", 64, TRIAGE_URGENT_AT, "CTAS2");
 }

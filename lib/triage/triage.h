@@ -65,16 +65,26 @@ struct triage_input {
     int emergency_at; /* hundredths; 0 means 60 */
 };
 
+/* One parameter's share of a reason that adds several up (NEWS2). */
+struct triage_part {
+    const char *field; /* "respiratoryRate", ...; "onOxygen" */
+    int points;        /* of the chart, 0 to 3 */
+};
+
 struct triage_reason {
     const char *rule;  /* concept id, "news2", "paeds_rr", "age_65", ... */
     const char *group; /* within a group only the highest counts */
     int points;        /* hundredths, before combination */
     int floor;         /* hundredths below which this reason keeps the score from falling; 0 none */
     const char *source; /* published scale or guideline the rule was drawn from */
-    const char *field;  /* text field, "symptoms" or "vitals" */
+    const char *field;  /* the text's name; "symptoms"; "age"; of a vital sign its name as in
+                           `missing`, or "painScore"; "vitals" when several took part */
     size_t start, end;  /* evidence, bytes of that field; both 0 when it is no text */
-    bool typo;          /* matched with one letter wrong */
-    bool counted;       /* took part in the score (the highest of its group) */
+    int symptom;        /* index into the input's symptoms, -1 when it is none of them */
+    const struct triage_part *parts; /* what adds up to news2, highest first; else none */
+    size_t part_count;
+    bool typo;    /* matched with one letter wrong */
+    bool counted; /* took part in the score (the highest of its group) */
 };
 
 struct triage_suppressed {
@@ -118,7 +128,12 @@ void triage_rules_free(struct triage_rules **rules);
 /* The rule set built into the program; never NULL, never freed, made once. */
 const struct triage_rules *triage_rules_default(void);
 
-/* What identifies a rule set: its own version line, and SHA-256 (hex) of both files. */
+/* The texts it was read from, for an overlay or a comparison; valid for ever. */
+struct str triage_lexicon_default(void);
+struct str triage_triggers_default(void);
+
+/* What identifies a rule set: its own version line ("2026.11-2", overlaid
+ * "2026.11-2+north-3"), and SHA-256 (hex) of its files. */
 const char *triage_rules_version(const struct triage_rules *rules);
 const char *triage_rules_sha256(const struct triage_rules *rules);
 
@@ -127,9 +142,24 @@ const char *triage_rules_sha256(const struct triage_rules *rules);
 void triage_score(struct arena *arena, const struct triage_rules *rules,
                   const struct triage_input *input, struct triage_result *ret);
 
-/* Writes the `triage` object: {"score","level","ruleset":{...},"reasons":[...],"suppressed":[...],
- * "missing":[...],...}. Numbers in it are enough to compute the score again. */
-void triage_result_write(const struct triage_result *result, struct jw *w);
+/* Where on the pages a reason's source stands, for forms that were read from paper. */
+struct triage_place {
+    int page;
+    double x, y, w, h; /* fractions of the page */
+};
+struct triage_places {
+    /* Fills `ret` and returns true when `field` (or the input's symptom, when it is not -1) has a
+     * known place. */
+    bool (*find)(const void *user, const char *field, int symptom, struct triage_place *ret);
+    const void *user;
+};
+
+/* Writes the `triage` object: {"score","level","emergency","ruleset":{"version","sha256"},"news2",
+ * "reasons":[{"rule","group","points","floor","counted","source","field","evidence","box",...}],
+ * "suppressed":[...],"missing":[...],"review":[...]}. Offsets, ids and numbers only, no text of the
+ * patient; enough to compute the score again. `places` may be NULL: every box is null then. */
+void triage_result_write(const struct triage_result *result, const struct triage_places *places,
+                         struct jw *w);
 
 /* What `sentence` says of its first mention of `phrase` (the whole sentence when it is not found).
  * `lang` as in triage_input. */

@@ -196,8 +196,8 @@ struct reasons {
     size_t n, cap;
 };
 void reasons_add(struct reasons *out, const struct triage_reason *reason);
-void reasons_add_vital(struct reasons *out, const char *rule, int points, int floor,
-                       const char *source);
+void reasons_add_vital(struct reasons *out, const char *rule, const char *field, int points,
+                       int floor, const char *source);
 void news2_reasons(const struct triage_vitals *v, struct reasons *out, int *ret_total);
 void paeds_reasons(const struct triage_vitals *v, int age_months, struct reasons *out);
 

@@ -16,22 +16,46 @@ struct number {
     size_t end;
 };
 
-/* The first number of text[at..), comma or point as decimal mark. */
+static bool is_digit_at(struct str text, size_t at)
+{
+    return at < text.n && text.p[at] >= '0' && text.p[at] <= '9';
+}
+
+/* Bytes of a decimal mark at `at`: point, comma, and what hands write for it ("37'5",
+ * "37\xc2\xb05"); 0 when a digit does not follow at once. */
+static size_t decimal_mark(struct str text, size_t at)
+{
+    static const struct str marks[] = {STR("."),           STR(","),        STR("'"),
+                                       STR("\xc2\xb0"),    STR("\xc2\xba"), STR("\xc2\xb4"),
+                                       STR("\xe2\x80\x99")};
+    struct str rest = {text.p + at, text.n - at};
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++) {
+        if (str_starts(rest, marks[i]) && is_digit_at(text, at + marks[i].n))
+            return marks[i].n;
+    }
+    return 0;
+}
+
+/* The first number of text[at..). The 2 of "O2" and "SpO2" is none. */
 static struct number number_at(struct str text, size_t at)
 {
     struct number n = {0};
-    while (at < text.n && (text.p[at] < '0' || text.p[at] > '9'))
+    bool oxygen = false;
+    while (at < text.n && (!is_digit_at(text, at) || oxygen)) {
         at++;
+        oxygen = is_digit_at(text, at) && (text.p[at - 1] | 0x20) == 'o' && text.p[at] == '2' &&
+                 !is_digit_at(text, at + 1);
+    }
     if (at >= text.n)
         return n;
     int whole = 0;
     while (at < text.n && text.p[at] >= '0' && text.p[at] <= '9' && whole < 100000)
         whole = whole * 10 + (text.p[at++] - '0');
     int scale = 1000, fraction = 0;
-    bool mark = at + 1 < text.n && (text.p[at] == '.' || text.p[at] == ',');
-    if (mark && text.p[at + 1] >= '0' && text.p[at + 1] <= '9') {
+    size_t mark = at < text.n ? decimal_mark(text, at) : 0;
+    if (mark > 0) {
         n.point = true;
-        for (at++; at < text.n && text.p[at] >= '0' && text.p[at] <= '9'; at++) {
+        for (at += mark; at < text.n && text.p[at] >= '0' && text.p[at] <= '9'; at++) {
             scale /= 10;
             fraction += (text.p[at] - '0') * scale;
         }
@@ -148,7 +172,8 @@ struct triage_unit triage_unit_bp(struct str text)
         dbp = d.milli / 100;
         u = review(sbp, "bp_cmHg (%d/%d?)", sbp, dbp);
     } else if (dbp > sbp) {
-        u = review(sbp, "bp_swapped");
+        u = review(dbp, "bp_swapped");
+        dbp = sbp;
     } else if (!triage_bp_plausible(sbp, dbp)) {
         u = review(TRIAGE_UNIT_NO_VALUE, "bp_implausible");
         return u;

@@ -3,7 +3,56 @@
  * The rule not to break: offsets, ids and numbers only; no text of the patient is copied here. */
 #include "triage/triage_int.h"
 
-static void reason_write(const struct triage_reason *r, struct jw *w)
+/* Of a sum the part that weighs most says where to look. */
+static bool place_find(const struct triage_reason *r, const struct triage_places *places,
+                       struct triage_place *ret)
+{
+    if (places == NULL)
+        return false;
+    for (size_t i = 0; i < r->part_count; i++) {
+        if (places->find(places->user, r->parts[i].field, -1, ret))
+            return true;
+    }
+    return places->find(places->user, r->field, r->symptom, ret);
+}
+
+static void box_write(const struct triage_reason *r, const struct triage_places *places,
+                      struct jw *w)
+{
+    struct triage_place at;
+    bool known = place_find(r, places, &at);
+    jw_key(w, "box");
+    if (!known) {
+        jw_null(w);
+        return;
+    }
+    jw_arr(w);
+    jw_real(w, at.x, 4);
+    jw_real(w, at.y, 4);
+    jw_real(w, at.w, 4);
+    jw_real(w, at.h, 4);
+    jw_end(w);
+    jw_key(w, "page");
+    jw_int(w, at.page);
+}
+
+static void parts_write(const struct triage_reason *r, struct jw *w)
+{
+    jw_key(w, "parts");
+    jw_arr(w);
+    for (size_t i = 0; i < r->part_count; i++) {
+        jw_obj(w);
+        jw_key(w, "field");
+        jw_z(w, r->parts[i].field);
+        jw_key(w, "points");
+        jw_int(w, r->parts[i].points);
+        jw_end(w);
+    }
+    jw_end(w);
+}
+
+static void reason_write(const struct triage_reason *r, const struct triage_places *places,
+                         struct jw *w)
 {
     jw_obj(w);
     jw_key(w, "rule");
@@ -29,6 +78,9 @@ static void reason_write(const struct triage_reason *r, struct jw *w)
     } else {
         jw_null(w);
     }
+    box_write(r, places, w);
+    if (r->part_count > 0)
+        parts_write(r, w);
     if (r->typo) {
         jw_key(w, "typo");
         jw_bool(w, true);
@@ -62,7 +114,8 @@ static void names_write(const char *key, const char *const *names, size_t n, str
     jw_end(w);
 }
 
-void triage_result_write(const struct triage_result *r, struct jw *w)
+void triage_result_write(const struct triage_result *r, const struct triage_places *places,
+                         struct jw *w)
 {
     jw_obj(w);
     jw_key(w, "score");
@@ -86,7 +139,7 @@ void triage_result_write(const struct triage_result *r, struct jw *w)
     jw_key(w, "reasons");
     jw_arr(w);
     for (size_t i = 0; i < r->reason_count; i++)
-        reason_write(&r->reasons[i], w);
+        reason_write(&r->reasons[i], places, w);
     jw_end(w);
     jw_key(w, "suppressed");
     jw_arr(w);

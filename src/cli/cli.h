@@ -7,7 +7,8 @@
 /* `nexacore pan [--spans]`: card numbers of stdin masked, or their spans. */
 int cmd_pan(int argc, char **argv);
 
-/* `nexacore triage score|context`: the triage engine as a filter. */
+/* `nexacore triage score|context|replay|overlay`: the triage engine as a filter, other rules over
+ * stored forms, and the rules a clinic adds. */
 int cmd_triage(int argc, char **argv);
 
 /* `nexacore read [--redacted OUT] FILE...`: what the reader makes of forms, one JSON line each. */

@@ -1,8 +1,9 @@
-/* `nexacore triage`: the triage engine as a filter over lines, for trying, scripting and measuring.
+/* `nexacore triage`: the triage engine as a filter over lines, for trying, scripting and measuring;
+ * replay and overlay are in triage_replay.c.
  *
- * The rule not to break: it needs no database and keeps nothing; one line in, one line out, same
- * order. */
-#include "cli/cli.h"
+ * The rule not to break: the filters need no database and keep nothing; one line in, one line out,
+ * same order. */
+#include "cli/triage.h"
 
 #include <argp.h>
 #include <math.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "cli/cli.h"
 #include "json/json_in.h"
 #include "triage/triage.h"
 #include "triage/units.h"
@@ -18,22 +20,70 @@
 #define SYMPTOMS_MAX 64
 #define OUT_BYTES    ((size_t)8 << 20)
 
-struct triage_args {
-    bool explain;
-    const char *step;
-};
+enum { BEFORE_LEXICON = 256, BEFORE_TRIGGERS, BEFORE_OVERLAY, EMERGENCY_AT, REMOVE };
 
 static const struct argp_option options[] = {
-    {"explain", 'e', NULL, 0, "with score: print the whole result as JSON", 0},
+    {"explain", 'e', NULL, 0, "score: print the whole result as JSON", 0},
+    {"clinic", 'c', "UUID", 0, "replay, overlay: the forms, the rules of this clinic", 0},
+    {"all", 'a', NULL, 0, "replay: the forms of every clinic in use", 0},
+    {"forms", 'f', "FILE", 0, "replay: forms as JSON lines, needs no database; - is stdin", 0},
+    {"lexicon", 'l', "FILE", 0, "replay: try this lexicon", 0},
+    {"triggers", 't', "FILE", 0, "replay: try these context triggers", 0},
+    {"overlay", 'o', "FILE", 0, "replay: try this overlay; overlay: set it", 0},
+    {"emergency-at", EMERGENCY_AT, "N", 0, "replay: try this threshold, 50 to 70", 0},
+    {"before-lexicon", BEFORE_LEXICON, "FILE", 0,
+     "replay: compare with this, not with the one in force", 0},
+    {"before-triggers", BEFORE_TRIGGERS, "FILE", 0, "replay: likewise", 0},
+    {"before-overlay", BEFORE_OVERLAY, "FILE", 0, "replay: likewise", 0},
+    {"remove", REMOVE, NULL, 0, "overlay: the clinic has none any more", 0},
     {0},
 };
+
+/* Where the value of an option with a file or an id goes; NULL for other options. */
+static const char **value_of(struct triage_args *args, int key)
+{
+    switch (key) {
+    case 'c':
+        return &args->clinic;
+    case 'f':
+        return &args->forms;
+    case 'l':
+        return &args->lexicon;
+    case 't':
+        return &args->triggers;
+    case 'o':
+        return &args->overlay;
+    case BEFORE_LEXICON:
+        return &args->before_lexicon;
+    case BEFORE_TRIGGERS:
+        return &args->before_triggers;
+    case BEFORE_OVERLAY:
+        return &args->before_overlay;
+    default:
+        return NULL;
+    }
+}
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct triage_args *args = state->input;
+    uint64_t number;
+    if (value_of(args, key) != NULL) {
+        *value_of(args, key) = arg;
+        return 0;
+    }
     switch (key) {
     case 'e':
         args->explain = true;
+        return 0;
+    case 'a':
+        args->all = true;
+        return 0;
+    case REMOVE:
+        args->remove = true;
+        return 0;
+    case EMERGENCY_AT:
+        args->emergency_at = str_u64(str_of(arg), 100, &number) ? (int)number : -1;
         return 0;
     case ARGP_KEY_ARG:
         if (args->step != NULL)
@@ -108,7 +158,7 @@ static void score_write(const struct triage_result *r, const json_t *id, bool ex
     jw_key(&w, "id");
     jw_str(&w, json_is_string(id) ? str_of(json_string_value(id)) : STR_NONE);
     jw_key(&w, "triage");
-    triage_result_write(r, &w);
+    triage_result_write(r, NULL, &w);
     jw_end(&w);
     buf_add_c(out, '\n');
 }
@@ -180,18 +230,24 @@ int cmd_triage(int argc, char **argv)
     static const struct argp argp = {
         options,
         parse_option,
-        "score|context",
+        "score|context\nreplay --clinic UUID|--all|--forms FILE\noverlay --clinic UUID",
         "Scores patients (JSON lines) or classifies mentions (lang TAB phrase TAB sentence) of "
-        "standard input.",
+        "standard input; lists what other rules would change on stored forms (exit status 3 when "
+        "something changes); shows, sets or removes the rules a clinic adds.",
         NULL,
         NULL,
         NULL};
     struct triage_args args = {0};
+    argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     if (strcmp(args.step, "score") == 0)
         return run_lines(true, args.explain);
     if (strcmp(args.step, "context") == 0)
         return run_lines(false, false);
+    if (strcmp(args.step, "replay") == 0)
+        return triage_replay(&args);
+    if (strcmp(args.step, "overlay") == 0)
+        return triage_overlay(&args);
     fprintf(stderr, "nexacore triage: no such step: %s\n", args.step);
     return 2;
 }

@@ -67,10 +67,11 @@ static struct problem *may_confirm(const struct ctx *cx, const struct form *form
                        form_status_names[form->status]);
 }
 
-/* The stored form as it was read, and with the corrections, scored anew. */
+/* The stored form as it was read, and with the corrections, scored anew by the clinic's rules,
+ * which the caller frees. */
 static struct problem *corrected(struct pg_tx *tx, const struct ctx *cx, const struct form *form,
-                                 json_t *fields, struct parsed_form **ret_read,
-                                 struct parsed_form **ret)
+                                 json_t *fields, struct triage_rules **ret_rules,
+                                 struct parsed_form **ret_read, struct parsed_form **ret)
 {
     struct intake_settings settings;
     struct str clear;
@@ -79,8 +80,7 @@ static struct problem *corrected(struct pg_tx *tx, const struct ctx *cx, const s
     TRY(parsed_from_json(cx->arena, clear, ret_read));
     TRY(parsed_from_json(cx->arena, clear, ret));
     TRY(corrections_apply(cx->arena, fields, *ret));
-    struct parsed_policy policy = {settings.emergency_at, settings.review_confidence,
-                                   settings.field_confidence};
+    struct parsed_policy policy = intake_policy(cx, &settings, ret_rules);
     parsed_score(cx->arena, &policy, *ret);
     return NULL;
 }
@@ -117,6 +117,7 @@ static void trace_drop(const struct ctx *cx, struct uuid id)
 static struct problem *confirm(struct http_request *rq, struct ctx *cx, struct uuid id,
                                json_t *fields, struct form *ret)
 {
+    CLEANUP(triage_rules_free) struct triage_rules *rules = NULL;
     struct parsed_form *read, *parsed;
     struct trace trace;
     bool traced = trace_load(cx, id, &trace);
@@ -127,7 +128,7 @@ static struct problem *confirm(struct http_request *rq, struct ctx *cx, struct u
     TRY(form_get(&tx, cx, id, true, &form));
     TRY(etag_check(rq, form.version));
     TRY(may_confirm(cx, &form));
-    TRY(corrected(&tx, cx, &form, fields, &read, &parsed));
+    TRY(corrected(&tx, cx, &form, fields, &rules, &read, &parsed));
     result.layout_id = form.layout_id;
     if (traced)
         TRY(layout_learn(&tx, cx, &trace, read, parsed, &result.layout_id));

@@ -66,7 +66,8 @@ static const struct pg_stmt lock = {
 static const struct pg_stmt settings = {
     "intake_settings",
     "SELECT emergency_threshold, review_confidence, field_confidence,"
-    " coalesce(review_sample_thousandths, -1) FROM clinic_settings WHERE clinic_id = $1::uuid"};
+    " coalesce(review_sample_thousandths, -1), triage_overlay FROM clinic_settings"
+    " WHERE clinic_id = $1::uuid"};
 static const struct pg_stmt *const stmts[] = {
     &by_id, &by_id_locked, &in_review, &insert, &step, &fail, &finish, &urgent, &lock, &settings};
 
@@ -228,6 +229,7 @@ struct problem *intake_settings_get(struct pg_tx *tx, const struct ctx *cx,
         .review_confidence = (int)pg_get_int(r, 0, 1),
         .field_confidence = (int)pg_get_int(r, 0, 2),
         .sample_thousandths = (int)pg_get_int(r, 0, 3),
+        .overlay = pg_get_str(r, 0, 4),
     };
     return NULL;
 }

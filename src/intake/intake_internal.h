@@ -93,9 +93,16 @@ struct problem *forms_in_review(struct pg_tx *tx, const struct ctx *cx, const st
 struct intake_settings {
     int emergency_at, review_confidence, field_confidence;
     int sample_thousandths; /* -1: not set */
+    struct str overlay;     /* the clinic's own triage rules; p NULL: none */
 };
 struct problem *intake_settings_get(struct pg_tx *tx, const struct ctx *cx,
                                     struct intake_settings *ret);
+
+/* The policy of these settings. Its rules are made for the clinic's overlay and belong to the
+ * caller through `ret_rules` (NULL without an overlay). An overlay that today's built-in rules
+ * refuse is logged, left out, and sends the form to a person. */
+struct parsed_policy intake_policy(const struct ctx *cx, const struct intake_settings *settings,
+                                   struct triage_rules **ret_rules);
 
 /* "image/png", "image/jpeg", "image/tiff" or "application/pdf" by magic bytes; NULL for others. */
 const char *form_media_type(struct str head);

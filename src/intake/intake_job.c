@@ -326,8 +326,8 @@ static struct problem *scrub_form(const struct ctx *cx, struct bullmq_job *job,
     struct intake_settings settings;
     struct parsed_form *parsed;
     TRY(settings_load(cx, &settings));
-    struct parsed_policy policy = {settings.emergency_at, settings.review_confidence,
-                                   settings.field_confidence};
+    CLEANUP(triage_rules_free) struct triage_rules *rules = NULL;
+    struct parsed_policy policy = intake_policy(cx, &settings, &rules);
     CLEANUP(buf_free) struct buf json = BUF_SECRET(OCR_JSON_MAX + 1);
     TRY(blob_get(cx, form_key(job->arena, cx, form->id, "ocr"), OCR_JSON_MAX, &json));
     TRY(parsed_from_reader(job->arena, buf_str(&json), &policy, &parsed));

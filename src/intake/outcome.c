@@ -118,7 +118,7 @@ struct problem *outcome_describe(const struct ctx *cx, struct uuid form,
 {
     CLEANUP(buf_free) struct buf triage = BUF_MAX(256 * 1024);
     struct jw w = jw_to(&triage);
-    triage_result_write(&parsed->triage, &w);
+    parsed_write_triage(parsed, &w);
     result->triage_json = arena_str(cx->arena, buf_str(&triage));
     TRY(parsed_seal(cx, form, parsed, &result->parsed_json, &result->key_version));
     result->is_emergency = parsed->triage.emergency;

@@ -94,11 +94,14 @@ struct parsed_form {
     int ms_decode, ms_ocr, ms_extract, ms_scrub, ms_triage;
 };
 
-/* Thresholds of a clinic, in hundredths; zero means the default. */
+/* What a clinic set; zero means the default. Thresholds in hundredths. */
 struct parsed_policy {
-    int emergency_at; /* 60; a clinic may set 50..70 */
-    int form_review;  /* 80: a form below goes to review */
-    int field_review; /* 60: a required field below goes to review */
+    int emergency_at;                 /* 60; a clinic may set 50..70 */
+    int form_review;                  /* 80: a form below goes to review */
+    int field_review;                 /* 60: a required field below goes to review */
+    const struct triage_rules *rules; /* NULL: the built-in ones; they outlive the form's triage */
+    bool rules_refused; /* the clinic's own rules could not be used: a person looks at the form */
+    int64_t at_us;      /* when the patient's age counts; 0: now */
 };
 
 /* Reads the reader's JSON, scrubs, scores and judges. The form lives in `arena`. JSON that is not

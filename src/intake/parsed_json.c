@@ -84,88 +84,29 @@ void parsed_write_symptoms(const struct parsed_form *form, struct jw *w)
     jw_end(w);
 }
 
-/* Where on the form a reason comes from; NULL when it is no single place. */
-static const struct parsed_box *reason_box(const struct parsed_form *form,
-                                           const struct triage_reason *r)
+/* Where on the form a reason comes from: a field's value, the birth date for an age, a box. */
+static bool place_find(const void *user, const char *field, int symptom, struct triage_place *ret)
 {
-    enum parsed_key key = parsed_key_of(str_of(r->field));
-    if (key != PARSED__COUNT && form->fields[key].box.w > 0)
-        return &form->fields[key].box;
-    for (size_t i = 0; i < form->symptom_count; i++)
-        if (str_eq(str_of(form->symptoms[i].concept), str_of(r->rule)))
-            return &form->symptoms[i].box;
-    return NULL;
-}
-
-static void write_reason(const struct parsed_form *form, const struct triage_reason *r,
-                         struct jw *w)
-{
-    const struct parsed_box *box = reason_box(form, r);
-    jw_obj(w);
-    jw_key(w, "rule");
-    jw_z(w, r->rule);
-    jw_key(w, "group");
-    jw_z(w, r->group);
-    jw_key(w, "points");
-    jw_int(w, r->points);
-    jw_key(w, "floor");
-    jw_int(w, r->floor);
-    jw_key(w, "counted");
-    jw_bool(w, r->counted);
-    jw_key(w, "source");
-    jw_z(w, r->source);
-    jw_key(w, "field");
-    jw_z(w, r->field);
-    jw_key(w, "evidence");
-    if (r->end > r->start) {
-        jw_arr(w);
-        jw_int(w, (int64_t)r->start);
-        jw_int(w, (int64_t)r->end);
-        jw_end(w);
-    } else {
-        jw_null(w);
+    const struct parsed_form *form = user;
+    bool age = str_eq(str_of(field), STR("age"));
+    enum parsed_key key = age ? PARSED_DATE_OF_BIRTH : parsed_key_of(str_of(field));
+    struct parsed_box box = {0};
+    int page = -1;
+    if (symptom >= 0 && (size_t)symptom < form->symptom_count) {
+        box = form->symptoms[symptom].box;
+        page = form->symptoms[symptom].page;
+    } else if (key != PARSED__COUNT) {
+        box = form->fields[key].box;
+        page = form->fields[key].page;
     }
-    jw_key(w, "box");
-    if (box != NULL)
-        write_box(w, *box);
-    else
-        jw_null(w);
-    jw_end(w);
+    *ret = (struct triage_place){page, box.x, box.y, box.w, box.h};
+    return page >= 0 && box.w > 0;
 }
 
 void parsed_write_triage(const struct parsed_form *form, struct jw *w)
 {
-    const struct triage_result *t = &form->triage;
-    jw_obj(w);
-    jw_key(w, "score");
-    jw_hundredths(w, t->score);
-    jw_key(w, "level");
-    jw_z(w, triage_level_name(t->level));
-    jw_key(w, "emergency");
-    jw_bool(w, t->emergency);
-    jw_key(w, "ruleset");
-    jw_obj(w);
-    jw_key(w, "version");
-    jw_z(w, t->version);
-    jw_key(w, "sha256");
-    jw_z(w, t->sha256);
-    jw_end(w);
-    jw_key(w, "news2");
-    if (t->news2 >= 0)
-        jw_int(w, t->news2);
-    else
-        jw_null(w);
-    jw_key(w, "reasons");
-    jw_arr(w);
-    for (size_t i = 0; i < t->reason_count; i++)
-        write_reason(form, &t->reasons[i], w);
-    jw_end(w);
-    jw_key(w, "missing");
-    jw_arr(w);
-    for (size_t i = 0; i < t->missing_count; i++)
-        jw_z(w, t->missing[i]);
-    jw_end(w);
-    jw_end(w);
+    const struct triage_places places = {place_find, form};
+    triage_result_write(&form->triage, &places, w);
 }
 
 void parsed_write_redactions(const struct parsed_form *form, struct jw *w)

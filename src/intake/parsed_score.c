@@ -20,12 +20,12 @@ static struct triage_vital vital_of(const struct parsed_form *form, enum parsed_
     return (struct triage_vital){true, (int)lround(strtod(number, NULL) * scale)};
 }
 
-/* Whole months from an ISO date to today, -1 when unknown. */
-static int age_months(struct str date)
+/* Whole months from an ISO date to the day of `at_us` (0: today), -1 when unknown. */
+static int age_months(struct str date, int64_t at_us)
 {
     char now[CLOCK_TEXT_MAX];
     int v[6] = {0};
-    clock_text(clock_wall_us(), now);
+    clock_text(at_us ? at_us : clock_wall_us(), now);
     if (date.n != 10 || !clock_date_valid(date))
         return -1;
     static const int from[3] = {0, 5, 8}, to[3] = {4, 7, 10};
@@ -41,19 +41,20 @@ static int age_months(struct str date)
 static void triage_run(struct arena *arena, const struct parsed_policy *policy,
                        struct parsed_form *form)
 {
-    struct triage_symptom symptoms[PARSED_SYMPTOMS_MAX];
-    size_t n = 0;
+    struct triage_symptom
+        symptoms[PARSED_SYMPTOMS_MAX]; /* same order: reasons name them by index */
     for (size_t i = 0; i < form->symptom_count; i++)
-        if (form->symptoms[i].checked == 1)
-            symptoms[n++] = (struct triage_symptom){form->symptoms[i].concept, true};
+        symptoms[i] =
+            (struct triage_symptom){form->symptoms[i].concept, form->symptoms[i].checked == 1};
     struct triage_text texts[] = {{"chiefComplaint", form->fields[PARSED_CHIEF_COMPLAINT].text}};
     struct str awake = form->fields[PARSED_CONSCIOUSNESS].text;
     struct triage_input input = {.lang = str_of(form->language),
-                                 .age_months = age_months(form->fields[PARSED_DATE_OF_BIRTH].text),
+                                 .age_months = age_months(form->fields[PARSED_DATE_OF_BIRTH].text,
+                                                          policy ? policy->at_us : 0),
                                  .texts = texts,
                                  .text_count = texts[0].text.p ? 1 : 0,
                                  .symptoms = symptoms,
-                                 .symptom_count = n,
+                                 .symptom_count = form->symptom_count,
                                  .emergency_at = policy ? policy->emergency_at : 0,
                                  .vitals = {.sbp = vital_of(form, PARSED_SYSTOLIC_BP, 1),
                                             .dbp = vital_of(form, PARSED_DIASTOLIC_BP, 1),
@@ -63,7 +64,9 @@ static void triage_run(struct arena *arena, const struct parsed_policy *policy,
                                             .temp = vital_of(form, PARSED_TEMPERATURE, 10),
                                             .pain = vital_of(form, PARSED_PAIN, 1),
                                             .acvpu = awake.n == 1 ? awake.p[0] : 0}};
-    triage_score(arena, triage_rules_default(), &input, &form->triage);
+    const struct triage_rules *rules =
+        policy && policy->rules ? policy->rules : triage_rules_default();
+    triage_score(arena, rules, &input, &form->triage);
 }
 
 static void why(struct arena *arena, struct parsed_form *form, const char *what, const char *key)
@@ -93,6 +96,8 @@ static void judge(struct arena *arena, const struct parsed_policy *policy, struc
     for (int k = 0; k < PARSED__COUNT; k++)
         if (form->fields[k].ink && form->fields[k].text.p == NULL)
             why(arena, form, "unreadable", parsed_defs[k].key);
+    if (policy && policy->rules_refused)
+        why(arena, form, "clinic-rules-refused", NULL);
     if (!form->redaction_complete)
         why(arena, form, "redaction-incomplete", NULL);
 }

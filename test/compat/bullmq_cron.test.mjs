@@ -75,17 +75,16 @@ test('random patterns in zones with and without summer time give the times of st
 });
 
 test('a year of daily, hourly and quarter-hourly times passes both clock changes as in stock Node', () => {
-    for (const tz of withSummerTime) {
-        same('30 2 * * *', tz, Date.UTC(2026, 0, 1) / 1000, 366);
+    for (const tz of withSummerTime) same('30 2 * * *', tz, Date.UTC(2026, 0, 1) / 1000, 366);
+    for (const tz of rounds > 1 ? withSummerTime : [pick(withSummerTime)])
         for (const month of [2, 3, 8, 9]) same('15,45 0-4 * * *', tz, Date.UTC(2026, month, 1) / 1000, 350);
-    }
     const changes = [Date.UTC(2026, 2, 7), Date.UTC(2026, 2, 28), Date.UTC(2026, 3, 4), Date.UTC(2026, 9, 3), Date.UTC(2026, 9, 24), Date.UTC(2026, 9, 31)];
     for (const tz of withSummerTime)
         for (const day of changes) same(pick(['*/15 * * * *', '0 * * * *', '*/20 0-5 * * *']), tz, day / 1000, 120);
 });
 
 test('times after the zone file\'s table follow its last rule', () => {
-    for (const tz of withSummerTime) same('30 1,2,3 * * *', tz, Date.UTC(2061, 2, 1) / 1000, 330);
+    for (const tz of withSummerTime) same('30 1,2,3 * * *', tz, Date.UTC(2061, 2, 1) / 1000, 120);
 });
 
 test('patterns that stock Node refuses are refused, odd ones it takes are taken', () => {

@@ -351,6 +351,10 @@ struct problem *bullmq_jobs_brief(struct bullmq_redis *redis, const char *queue,
                                   size_t data_max, struct arena *arena,
                                   struct bullmq_job_info **ret, size_t *ret_count);
 
+/* One job in the same way; PROBLEM_NOT_FOUND when there is none. */
+struct problem *bullmq_job_brief(struct bullmq_redis *redis, const char *queue, const char *id,
+                                 size_t data_max, struct arena *arena, struct bullmq_job_info *ret);
+
 /* The priority from least to most that is served next among waiting jobs; 0 when none waits there.
  * For producers that share a queue out among many by their priorities. */
 struct problem *bullmq_first_priority(struct bullmq_redis *redis, const char *queue, unsigned least,

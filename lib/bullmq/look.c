@@ -10,30 +10,37 @@
 #include "base/cleanup.h"
 #include "bullmq/wire.h"
 
-/* KEYS: the state's list or set, the queue's prefix. ARGV: first, last, longest data. Newest first,
+/* What is told of one job: id, data, name, reason, attempts, added, ended. */
+#define BRIEF_OF                                                                                   \
+    "local most = tonumber(ARGV[1]) local function brief(job, id) "                                \
+    "if redis.call('TYPE', job).ok ~= 'hash' then return {id, '', '', '', '0', '0', '0'} end "     \
+    "local data = '' "                                                                             \
+    "if redis.call('HSTRLEN', job, 'data') <= most then data = redis.call('HGET', job, 'data') "   \
+    "end local v = redis.call('HMGET', job, 'name', 'failedReason', 'atm', 'timestamp', "          \
+    "'finishedOn') return {id, data or '', string.sub(v[1] or '', 1, 255), "                       \
+    "string.sub(v[2] or '', 1, 500), v[3] or '0', v[4] or '0', v[5] or '0'} end "
+
+/* KEYS: the state's list or set, the queue's prefix. ARGV: longest data, first, last. Newest first,
  * as Queue.getJobs lists. */
-static const char brief_script[] =
-    "local t = redis.call('TYPE', KEYS[1]).ok local ids = {} "
-    "if t == 'list' then ids = redis.call('LRANGE', KEYS[1], ARGV[1], ARGV[2]) "
-    "elseif t == 'zset' then ids = redis.call('ZREVRANGE', KEYS[1], ARGV[1], ARGV[2]) end "
-    "local out = {} local most = tonumber(ARGV[3]) "
-    "for i, id in ipairs(ids) do "
-    "local job = KEYS[2] .. id "
-    "if redis.call('TYPE', job).ok == 'hash' then "
-    "local data = '' "
-    "if redis.call('HSTRLEN', job, 'data') <= most then data = redis.call('HGET', job, 'data') end "
-    "local v = redis.call('HMGET', job, 'name', 'failedReason', 'atm', 'timestamp', 'finishedOn') "
-    "out[#out + 1] = {string.sub(id, 1, 255), data or '', string.sub(v[1] or '', 1, 255), "
-    "string.sub(v[2] or '', 1, 500), v[3] or '0', v[4] or '0', v[5] or '0'} "
-    "else out[#out + 1] = {string.sub(id, 1, 255), '', '', '', '0', '0', '0'} end "
-    "end return out";
+static const char list_script[] =
+    BRIEF_OF "local t = redis.call('TYPE', KEYS[1]).ok local ids = {} "
+             "if t == 'list' then ids = redis.call('LRANGE', KEYS[1], ARGV[2], ARGV[3]) "
+             "elseif t == 'zset' then ids = redis.call('ZREVRANGE', KEYS[1], ARGV[2], ARGV[3]) end "
+             "local out = {} for i, id in ipairs(ids) do "
+             "out[i] = brief(KEYS[2] .. id, string.sub(id, 1, 255)) end return out";
+/* KEYS: the job. ARGV: longest data, id. */
+static const char one_script[] = BRIEF_OF "return brief(KEYS[1], ARGV[2])";
 
 enum { BRIEF_FIELDS = 7, BRIEFS_MAX = 500 };
 
 static const char *const list_keys[BULLMQ_STATE__COUNT] = {
-    [BULLMQ_WAITING] = "wait",        [BULLMQ_ACTIVE] = "active",
-    [BULLMQ_DELAYED] = "delayed",     [BULLMQ_PRIORITIZED] = "prioritized",
-    [BULLMQ_COMPLETED] = "completed", [BULLMQ_FAILED] = "failed",
+    [BULLMQ_WAITING] = "wait",
+    [BULLMQ_ACTIVE] = "active",
+    [BULLMQ_DELAYED] = "delayed",
+    [BULLMQ_PRIORITIZED] = "prioritized",
+    [BULLMQ_COMPLETED] = "completed",
+    [BULLMQ_FAILED] = "failed",
+    [BULLMQ_WAITING_CHILDREN] = "waiting-children",
 };
 
 static void brief_read(const redisReply *row, struct arena *arena, struct bullmq_job_info *ret)
@@ -69,13 +76,13 @@ struct problem *bullmq_jobs_brief(struct bullmq_redis *redis, const char *queue,
                              BRIEFS_MAX);
     batch_command(&b, 8);
     batch_arg_z(&b, "EVAL");
-    batch_arg_z(&b, brief_script);
+    batch_arg_z(&b, list_script);
     batch_arg_z(&b, "2");
     batch_arg_key(&b, &q, list_keys[state]);
     batch_arg_z(&b, q.prefix);
+    batch_arg_int(&b, (int64_t)data_max);
     batch_arg_int(&b, (int64_t)first);
     batch_arg_int(&b, (int64_t)(first + max - 1));
-    batch_arg_int(&b, (int64_t)data_max);
     TRY(wire_run(redis, &b));
     const redisReply *reply = b.replies[0];
     TRY(wire_reply_problem(reply));
@@ -86,6 +93,29 @@ struct problem *bullmq_jobs_brief(struct bullmq_redis *redis, const char *queue,
     for (size_t i = 0; i < reply->elements; i++)
         brief_read(reply->element[i], arena, &(*ret)[i]);
     return NULL;
+}
+
+struct problem *bullmq_job_brief(struct bullmq_redis *redis, const char *queue, const char *id,
+                                 size_t data_max, struct arena *arena, struct bullmq_job_info *ret)
+{
+    struct queue_keys q;
+    CLEANUP(batch_free) struct batch b;
+    batch_init(&b);
+    TRY(queue_keys_of(queue, &q));
+    batch_command(&b, 6);
+    batch_arg_z(&b, "EVAL");
+    batch_arg_z(&b, one_script);
+    batch_arg_z(&b, "1");
+    batch_arg_key(&b, &q, id);
+    batch_arg_int(&b, (int64_t)data_max);
+    batch_arg_z(&b, id);
+    TRY(wire_run(redis, &b));
+    const redisReply *reply = b.replies[0];
+    TRY(wire_reply_problem(reply));
+    if (reply->type != REDIS_REPLY_ARRAY)
+        return problem_new(NULL, PROBLEM_INTERNAL, "Redis answered something else");
+    brief_read(reply, arena, ret);
+    return ret->name[0] ? NULL : problem_new(NULL, PROBLEM_NOT_FOUND, "there is no such job");
 }
 
 struct problem *bullmq_first_priority(struct bullmq_redis *redis, const char *queue, unsigned least,

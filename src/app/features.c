@@ -11,6 +11,7 @@
 #include "notify/notify.h"
 #include "oncall/oncall.h"
 #include "patients/patients.h"
+#include "queues/queues.h"
 #include "users/users.h"
 
 #define ROUTES(name) .routes = name##_routes, .route_count = &name##_route_count
@@ -26,6 +27,7 @@ const struct feature features[] = {
     {"notify", ROUTES(notify), QUEUES(notify)},
     {"oncall", ROUTES(oncall)},
     {"patients", ROUTES(patients)},
+    {"queues", ROUTES(queues)},
     {"users", ROUTES(users)},
 };
 const size_t feature_count = ARRAY_LEN(features);

@@ -19,6 +19,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "bullmq/bullmq.h"
 #include "live/live.h"
 #include "ops/guard.h"
 #include "ops/health.h"
@@ -50,6 +51,7 @@ static void lane_close(void *arg, void *state)
     (void)arg;
     struct lane *lane = state;
     pg_conn_free(&lane->db);
+    bullmq_redis_free(&lane->redis);
     free(lane);
 }
 

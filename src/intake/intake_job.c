@@ -402,6 +402,19 @@ static struct problem *run_patiently(struct bullmq_job *job, enum queue queue,
     return p;
 }
 
+struct problem *intake_again(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
+                             bool *ret_requeued)
+{
+    struct form form;
+    TRY(form_get(tx, cx, id, true, &form));
+    *ret_requeued = form.status == FORM_FAILED;
+    if (form.status == FORM_FAILED)
+        return form_step(tx, cx, id, FORM_QUEUED, 0);
+    return form.status <= FORM_SCRUBBING
+               ? NULL
+               : problem_new(cx->arena, PROBLEM_CONFLICT, "the form is finished already");
+}
+
 struct problem *intake_ocr_job(struct bullmq_job *job)
 {
     return run_patiently(job, QUEUE_OCR, ocr_once);

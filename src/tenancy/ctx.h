@@ -51,9 +51,11 @@ struct ctx {
 };
 
 /* One per lane thread and per job slot: what http_request.lane points to. */
+struct bullmq_redis;
 struct lane {
     struct app *app;
     struct pg_conn *db;
+    struct bullmq_redis *redis; /* NULL until a handler of this lane needs it (src/queues) */
 };
 
 /* Begins a transaction in the context's tenant. PG_READ as CORPORATE_ADMIN switches to the database

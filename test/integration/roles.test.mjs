@@ -40,6 +40,8 @@ const CELLS = [
     ['GET', `/api/v1/clinics/${NONE}/stats`, 'C'],
     ['GET', '/api/v1/clinics/aggregate', 'C'],
     ['GET', '/api/v1/audit-logs', 'AC'],
+    ['GET', '/api/v1/queues', 'A'],
+    ['POST', `/api/v1/queues/ocr-processing/jobs/ocr-${NONE}/retry`, 'A'],
     ['GET', '/api/v1/me', 'DASC'],
     ['GET', '/api/v1/on-call', 'DASC'],
     ['PUT', '/api/v1/on-call', 'A'],
@@ -51,7 +53,7 @@ const build = resolve(root, process.env.NEXACORE_BUILD ?? 'build-test');
 const { routes } = JSON.parse(execFileSync(join(build, 'nexacore-tables'), { encoding: 'utf8', maxBuffer: 1 << 24 }));
 
 test('every route of the API has its row in this table, and every row is a route', () => {
-    const nameless = (path) => path.replaceAll(NONE, ':id').replace('/pages/1.png', '/pages/:page').replace(/:\w+/g, ':');
+    const nameless = (path) => path.replace('/ocr-processing/jobs/ocr-', '/:name/jobs/').replaceAll(NONE, ':id').replace('/pages/1.png', '/pages/:page').replace(/:\w+/g, ':');
     const cells = CELLS.map(([method, path]) => `${method} ${nameless(path)}`).sort();
     const served = routes.filter((r) => r.path.startsWith('/api/')).map((r) => `${r.method} ${nameless(r.path)}`).sort();
     assert.deepEqual(cells, served);

@@ -26,6 +26,7 @@ const Alerts = page(() => import('../features/alerts/alerts'));
 const Board = page(() => import('../features/flow/board'));
 const Patients = page(() => import('../features/patients/patients'));
 const Audit = page(() => import('../features/audit/audit'));
+const Work = page(() => import('../features/work/work'));
 const Clinics = page(() => import('../features/clinics/clinics'));
 
 export interface Tab {
@@ -39,12 +40,13 @@ const TABS: Record<string, Tab> = {
     alerts: { path: '/alerts', text: 'nav.alerts' },
     patients: { path: '/patients', text: 'nav.patients' },
     clinics: { path: '/clinics', text: 'nav.clinics' },
+    work: { path: '/work', text: 'nav.work' },
     audit: { path: '/audit', text: 'nav.audit' },
 };
 
 const OFFERED: Record<Role, (keyof typeof TABS)[]> = {
     ADMISSIONS: ['forms', 'patients'],
-    ADMIN: ['board', 'alerts', 'forms', 'patients', 'audit'],
+    ADMIN: ['board', 'alerts', 'forms', 'patients', 'work', 'audit'],
     DOCTOR: ['alerts', 'patients'],
     CORPORATE_ADMIN: ['clinics', 'audit'],
 };
@@ -68,6 +70,7 @@ function Screens({ role }: { role: Role }) {
                 <Route path="/alerts/:id" component={Alerts} />
                 <Route path="/patients" component={Patients} />
                 <Route path="/clinics" component={Clinics} />
+                <Route path="/work" component={Work} />
                 <Route path="/audit" component={Audit} />
                 <Route default component={NotFound} />
             </Router>

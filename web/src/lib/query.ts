@@ -6,7 +6,7 @@ import { QueryClient, useInfiniteQuery, useQuery } from '@tanstack/preact-query'
 import { liveState } from '../app/live';
 import { me } from '../app/session';
 import { ApiProblem, get, getTagged } from './api';
-import type { Alert, Aggregate, AuditEvent, Flow, Form, FormState, List, Patient, PatientStatus, QueueItem, Shift, TimelineItem } from './types';
+import type { Alert, Aggregate, AuditEvent, Flow, Form, FormState, List, Patient, PatientStatus, QueueItem, Shift, TimelineItem, WorkQueue } from './types';
 
 const worthRetrying = (count: number, error: unknown) =>
     count < 3 && error instanceof ApiProblem && (error.status === 0 || error.status >= 500);
@@ -85,6 +85,10 @@ export const useForm = (id: string, ready: boolean) =>
 
 export const useAggregate = () =>
     useQuery({ queryKey: ['aggregate'], queryFn: () => get<Aggregate>('/clinics/aggregate'), refetchInterval: 60_000 });
+
+// Each look is an event of the trail: not more often than needed.
+export const useWork = () =>
+    useQuery({ queryKey: ['work'], queryFn: () => get<List<WorkQueue>>('/queues'), refetchInterval: 30_000, refetchOnWindowFocus: false });
 
 const param = (name: string, value: string) => (value ? `&${name}=${encodeURIComponent(value)}` : '');
 

@@ -171,6 +171,25 @@ export interface AuditEvent {
     loggedAt: string;
 }
 
+export interface FailedJob {
+    id: string;
+    code: string;
+    reason: string;
+    attemptsMade: number;
+    createdAt: string | null;
+    failedAt: string | null;
+    formId: string | null;
+    alertId: string | null;
+}
+
+export interface WorkQueue {
+    name: string;
+    paused: boolean;
+    atLeast: boolean;
+    counts: Record<'waiting' | 'active' | 'delayed' | 'prioritized' | 'completed' | 'failed', number>;
+    failed: FailedJob[];
+}
+
 export const CELLS = [
     'waiting',
     'beingAttended',

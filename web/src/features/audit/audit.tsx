@@ -46,6 +46,8 @@ const ACTIONS: readonly string[] = [
     'READ_ME',
     'DEVICE_REGISTERED',
     'DEVICE_REMOVED',
+    'LIST_QUEUES',
+    'JOB_RETRIED',
     'ACCESS_DENIED',
 ];
 

@@ -1,0 +1,148 @@
+// The queues as an ADMIN sees them: the own clinic's work counted, failed jobs with their reason, and
+// put to work again; nothing of another clinic, whatever stands in Redis.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { Queue } from 'bullmq';
+
+import { until } from '../../tools/lib/process.mjs';
+import { formBytes, startWorld } from '../lib/world.mjs';
+
+const NAMES = ['ocr-processing', 'pan-scrub', 'alert-dispatch', 'square-sync', 'audit-flush'];
+
+let world;
+let queues;
+before(async () => {
+    world = await startWorld({ workers: 1 });
+    const connection = { host: '127.0.0.1', port: world.redis.port };
+    queues = Object.fromEntries(NAMES.map((name) => [name, new Queue(name, { connection })]));
+});
+after(async () => {
+    await Promise.all(Object.values(queues ?? {}).map((q) => q.close()));
+    await world?.stop();
+});
+
+let serial = 0;
+const broken = () => Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), Buffer.alloc(64, ++serial)]);
+const relayed = () => until(async () => (await world.sql('SELECT 1 FROM outbox')).length === 0, 'the outbox relayed', { seconds: 30 });
+const path = (name, id) => `/api/v1/queues/${name}/jobs/${encodeURIComponent(id)}/retry`;
+
+async function look(login, name) {
+    const { status, body } = await world.as(login).get('/api/v1/queues');
+    assert.equal(status, 200, JSON.stringify(body));
+    assert.deepEqual(body.items.map((q) => q.name), NAMES);
+    return body.items.find((q) => q.name === name);
+}
+
+// A form of that clinic that cannot be read, its job failed.
+async function failedForm(login) {
+    const { formId } = (await world.as(login).upload(broken())).body;
+    assert.equal((await world.form(login, formId)).status, 'FAILED');
+    await until(async () => (await (await queues['ocr-processing'].getJob(`ocr-${formId}`)).getState()) === 'failed', 'its job failed');
+    return formId;
+}
+
+test('a failed form is listed with its reason to its own clinic alone', async () => {
+    const formId = await failedForm('admissions');
+    const own = await look('admin', 'ocr-processing');
+    const job = own.failed.find((j) => j.formId === formId);
+    assert.ok(job, JSON.stringify(own));
+    assert.equal(job.id, `ocr-${formId}`);
+    assert.equal(job.code, 'unprocessable');
+    assert.match(job.reason, /[a-z]{3}/);
+    assert.equal(job.attemptsMade, 1);
+    assert.ok(Date.now() - Date.parse(job.failedAt) < 120_000);
+    assert.equal(own.counts.failed, own.failed.length);
+    const foreign = await look('admin-b', 'ocr-processing');
+    assert.deepEqual(foreign.failed, []);
+    assert.equal(foreign.counts.failed, 0);
+});
+
+test('waiting work is counted for the clinic it belongs to', async () => {
+    await queues['ocr-processing'].pause();
+    const ids = [];
+    for (let i = 0; i < 3; i++) ids.push((await world.as('admissions').upload(broken())).body.formId);
+    const other = (await world.as('admissions-b').upload(broken())).body.formId;
+    await relayed();
+    const [own, foreign] = [await look('admin', 'ocr-processing'), await look('admin-b', 'ocr-processing')];
+    assert.equal(own.paused, true);
+    assert.equal(own.counts.prioritized, 3);
+    assert.equal(foreign.counts.prioritized, 1);
+    await queues['ocr-processing'].resume();
+    for (const id of ids) await world.form('admissions', id);
+    await world.form('admissions-b', other);
+});
+
+test("another clinic's job cannot be retried, nor one that says it is ours, nor one that is not there", async () => {
+    const formId = await failedForm('admissions');
+    const { clinicId } = world.account('admin-b');
+    const { status } = await world.as('admin-b').post(path('ocr-processing', `ocr-${formId}`));
+    assert.equal(status, 404);
+    const liar = await queues['ocr-processing'].add('ocr-processing', { formId, clinicId }, { jobId: 'liar', attempts: 1 });
+    await until(async () => (await liar.getState()) === 'failed', 'the liar refused');
+    assert.deepEqual((await look('admin-b', 'ocr-processing')).failed.filter((j) => j.formId === formId), []);
+    for (const [name, id] of [['ocr-processing', 'liar'], ['ocr-processing', 'none'], ['nothing', `ocr-${formId}`], ['ocr-processing', 'wait'], ['ocr-processing', 'x'.repeat(400)]])
+        assert.equal((await world.as('admin-b').post(path(name, id))).status, 404, `${name} ${id.slice(0, 20)}`);
+    assert.equal((await world.form('admissions', formId)).status, 'FAILED');
+});
+
+test('a form whose file became good is read on a retry; the trail says who asked; twice is once', async () => {
+    const formId = await failedForm('admissions');
+    // The object store gives the true file now, as after a disk that was mended: sealed for this form by
+    // uploading it again under the same row is not possible, so another form's failure is undone.
+    const before = await world.sql("SELECT count(*)::int AS n FROM audit_logs WHERE action = 'FORM_FAILED' AND target_id = $1", [formId]);
+    const key = { 'idempotency-key': `retry-${formId}` };
+    const first = await world.as('admin').post(path('ocr-processing', `ocr-${formId}`), {}, key);
+    assert.equal(first.status, 202, JSON.stringify(first.body));
+    assert.deepEqual(first.body, { queue: 'ocr-processing', id: `ocr-${formId}`, state: 'waiting' });
+    const again = await world.as('admin').post(path('ocr-processing', `ocr-${formId}`), {}, key);
+    assert.equal(again.status, 202);
+    assert.equal(again.headers.get('idempotency-replayed'), 'true');
+    const count = async () => (await world.sql("SELECT count(*)::int AS n FROM audit_logs WHERE action = 'FORM_FAILED' AND target_id = $1", [formId]))[0].n;
+    await until(async () => (await count()) === before[0].n + 1, 'it was read again', { seconds: 30 });
+    const rows = await world.sql("SELECT actor_user_id, target_table FROM audit_logs WHERE action = 'JOB_RETRIED' AND target_id = $1", [formId]);
+    assert.deepEqual(rows, [{ actor_user_id: world.account('admin').userId, target_table: 'intake_forms' }]);
+});
+
+test('a job that is not failed is 409, also when the form was finished by hand', async () => {
+    const { formId } = (await world.as('admissions').upload(formBytes('es-table-vitals.tif'))).body;
+    await world.form('admissions', formId);
+    const done = await world.as('admin').post(path('ocr-processing', `ocr-${formId}`));
+    assert.equal(done.status, 409);
+    const typed = await failedForm('admissions');
+    const confirmed = await world.as('admissions').patch(`/api/v1/intake/${typed}/confirm`, { fields: { fullName: 'Rita Escrita' } });
+    assert.equal(confirmed.status, 200, JSON.stringify(confirmed.body));
+    const late = await world.as('admin').post(path('ocr-processing', `ocr-${typed}`));
+    assert.equal(late.status, 409);
+    assert.equal((await world.form('admissions', typed)).status, 'CONFIRMED');
+});
+
+test('a scrub that failed begins with reading again and ends with one patient and one alert', async () => {
+    await queues['pan-scrub'].pause();
+    const { formId } = (await world.as('admissions').upload(formBytes('es-table-vitals.tif'), { fields: { roomNumber: '9' } })).body;
+    await world.form('admissions', formId, { statuses: ['SCRUBBING'] });
+    const job = await until(() => queues['pan-scrub'].getJob(`scrub-${formId}`), 'the scrub job');
+    // As a worker leaves it that gave up: the form FAILED, its text gone, the job failed.
+    await world.sql("UPDATE intake_forms SET status = 'FAILED', error = 'internal' WHERE id = $1", [formId]);
+    await job.remove();
+    const failing = await queues['pan-scrub'].add('pan-scrub', job.data, { jobId: job.id, attempts: 1 });
+    const redis = world.redis.client();
+    await redis.multi().lrem('bull:pan-scrub:wait', 1, failing.id).zadd('bull:pan-scrub:failed', Date.now(), failing.id)
+        .hset(`bull:pan-scrub:${failing.id}`, { failedReason: 'internal: something broke', finishedOn: Date.now(), atm: 5 }).exec();
+    redis.disconnect();
+    await queues['pan-scrub'].resume();
+    const shown = (await look('admin', 'pan-scrub')).failed.find((j) => j.formId === formId);
+    assert.equal(shown.code, 'internal');
+    assert.equal(shown.reason, 'something broke');
+    assert.equal((await world.as('admin').post(path('pan-scrub', failing.id))).status, 202);
+    const form = await world.form('admissions', formId, { statuses: ['PROCESSED', 'REVIEW'], seconds: 120 });
+    const [row] = await world.sql('SELECT (SELECT count(*)::int FROM alerts WHERE intake_form_id = $1) AS alerts, (SELECT count(*)::int FROM patients WHERE id = $2) AS patients', [formId, form.patientId]);
+    assert.deepEqual(row, { alerts: 1, patients: 1 });
+});
+
+test('without Redis the list is 503 and comes back with it', async () => {
+    await world.redis.stop();
+    assert.equal((await world.as('admin').get('/api/v1/queues')).status, 503);
+    await world.system.startRedis();
+    await until(async () => (await world.as('admin').get('/api/v1/queues')).status === 200, 'the list again', { seconds: 20 });
+});

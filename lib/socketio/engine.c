@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "socketio/packet.h"
 
+enum { DOOMED_A_TURN = 8 };
+
 #define ARENA_MAX  ((size_t)1 << 36)
 #define LINGER_US  (30 * 1000000L) /* a closing message waits this long for the next GET */
 #define STALLED_US 1000000L        /* so late a deadline says more about us than about the client */
@@ -345,6 +347,13 @@ static void linger_fire(struct eio *eio, struct eio_deadline *deadline)
     eio_session_close(SIO_OF(deadline, struct eio_session, beat), SIO_SERVER_LEFT, NULL);
 }
 
+/* Keeps the loop awake; before it sleeps again the next ones are closed. */
+static void doomed_fire(struct eio *eio, struct eio_deadline *deadline)
+{
+    (void)eio;
+    (void)deadline;
+}
+
 static void upgrade_fire(struct eio *eio, struct eio_deadline *deadline)
 {
     (void)eio;
@@ -424,15 +433,23 @@ static void flush_all(struct eio *eio)
     }
 }
 
-static void before_sleep(uv_prepare_t *prepare)
+/* Some in each turn: each is work of the application, and the others on the loop have theirs. */
+static void doomed_close(struct eio *eio)
 {
-    struct eio *eio = prepare->data;
-    flush_all(eio);
-    while (!sio_list_empty(&eio->doomed)) {
+    for (int i = 0; i < DOOMED_A_TURN && !sio_list_empty(&eio->doomed); i++) {
         struct eio_session *session = SIO_OF(eio->doomed.next, struct eio_session, dead);
         eio_session_close(session, session->doom, NULL);
         flush_all(eio); /* what the application said on hearing of it */
     }
+    if (!sio_list_empty(&eio->doomed) && !eio->closing)
+        eio_due_set(eio, DUE_DOOMED, &eio->doomed_due, clock_mono_us());
+}
+
+static void before_sleep(uv_prepare_t *prepare)
+{
+    struct eio *eio = prepare->data;
+    flush_all(eio);
+    doomed_close(eio);
     if (eio->sweep)
         eio->sweep(eio->user);
     sweep_dead(eio);
@@ -461,18 +478,22 @@ static void engine_memory(struct eio *eio)
     eio->nodes = sio_pool_of(eio->arena, sizeof(struct eio_queue_node));
     eio->bytes = sio_pool_of(eio->arena, sizeof(struct eio_bytes));
     eio->writes = sio_pool_of(eio->arena, sizeof(uv_write_t) + 32);
+    eio->waiters = sio_pool_of(eio->arena, sizeof(struct eio_waiter));
     eio->read_room = arena_alloc(eio->arena, EIO_READ_ROOM);
     sio_list_init(&eio->all);
     sio_list_init(&eio->dirty_polls);
     sio_list_init(&eio->dirty_sockets);
     sio_list_init(&eio->doomed);
     sio_list_init(&eio->dead);
+    sio_list_init(&eio->line);
     for (int kind = 0; kind < DUE__COUNT; kind++)
         sio_list_init(&eio->due[kind].list);
     eio->due[DUE_PING].fire = ping_fire;
     eio->due[DUE_PONG].fire = pong_fire;
     eio->due[DUE_UPGRADE].fire = upgrade_fire;
     eio->due[DUE_LINGER].fire = linger_fire;
+    eio->due[DUE_OPEN].fire = eio_line_fire;
+    eio->due[DUE_DOOMED].fire = doomed_fire;
     eio->due[DUE_WS_LINGER].fire = ws_linger_fire;
     eio->ping = bytes_of(eio, "2");
     eio->pong_probe = bytes_of(eio, "3probe");
@@ -532,6 +553,7 @@ void eio_close(struct eio *eio, void (*done)(void *arg), void *arg)
     eio->closing = true;
     eio->done = done;
     eio->done_arg = arg;
+    eio_line_close(eio);
     while (!sio_list_empty(&eio->all)) {
         struct eio_session *session = SIO_OF(eio->all.next, struct eio_session, all);
         struct eio_ws *ws = session->ws;
@@ -557,8 +579,8 @@ void eio_free(struct eio **eio_at)
     eio_bytes_unref(eio, eio->ping);
     eio_bytes_unref(eio, eio->pong_probe);
     eio_bytes_unref(eio, eio->noop);
-    struct sio_pool *pools[] = {&eio->sessions, &eio->sockets, &eio->nodes, &eio->bytes,
-                                &eio->writes};
+    struct sio_pool *pools[] = {&eio->sessions, &eio->sockets, &eio->nodes,
+                                &eio->bytes,    &eio->writes,  &eio->waiters};
     for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++)
         sio_pool_end(pools[i]);
     sio_map_free(&eio->by_sid);

@@ -78,6 +78,8 @@ enum eio_due {
     DUE_REQUEST,
     DUE_RESUBSCRIBE,
     DUE_SESSIONS,
+    DUE_OPEN,
+    DUE_DOOMED,
     DUE__COUNT
 };
 
@@ -150,19 +152,33 @@ struct eio_session {
     char peer[46];
 };
 
+/* A handshake that waits its turn. */
+struct eio_waiter {
+    uint64_t serial;
+    struct sio_list line;
+    struct eio *eio;
+    struct http_request *rq;
+    const char *cors; /* of the request */
+    bool websocket;
+};
+
 struct eio {
     uv_loop_t *loop;
     struct sio_options options;
     struct eio_hooks hooks;
     void *user; /* of the hooks */
     struct arena *arena;
-    struct sio_pool sessions, sockets, nodes, bytes, writes;
+    struct sio_pool sessions, sockets, nodes, bytes, writes, waiters;
     struct sio_map by_sid;
     struct sio_list all, dirty_polls, dirty_sockets, doomed, dead;
     struct {
         struct sio_list list;
         void (*fire)(struct eio *eio, struct eio_deadline *deadline);
     } due[DUE__COUNT];
+    struct sio_list line; /* handshakes that wait their turn */
+    size_t in_line;
+    struct eio_deadline line_due, doomed_due;
+    int64_t opened_until_us;   /* the time of those opened is used up to here */
     void (*sweep)(void *user); /* the upper half's, before the loop sleeps */
     uv_timer_t timer;
     uv_prepare_t prepare;
@@ -205,6 +221,14 @@ void eio_handle_closed(struct eio *eio);
 /* engine_http.c */
 struct problem *eio_routes_add(struct eio *eio, struct http_server *http);
 void eio_poll_flush(struct eio_session *session, const char *last);
+struct problem *eio_open(struct eio *eio, struct http_request *rq, struct http_response *rs,
+                         bool websocket, const char *cors);
+
+/* engine_line.c */
+/* True: the request waits its turn, and eio_open is called for it then. */
+bool eio_line_wait(struct eio *eio, struct http_request *rq, bool websocket, const char *cors);
+void eio_line_fire(struct eio *eio, struct eio_deadline *deadline);
+void eio_line_close(struct eio *eio);
 
 /* engine_ws.c */
 struct problem *eio_upgrade(struct eio *eio, struct http_request *rq, struct http_response *rs,

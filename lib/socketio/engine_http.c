@@ -200,6 +200,14 @@ static struct problem *poll_open(struct eio *eio, struct http_request *rq, struc
     return NULL;
 }
 
+struct problem *eio_open(struct eio *eio, struct http_request *rq, struct http_response *rs,
+                         bool websocket, const char *cors)
+{
+    if (websocket)
+        return eio_upgrade(eio, rq, rs, NULL, cors);
+    return poll_open(eio, rq, rs);
+}
+
 /* ---- every request --------------------------------------------------------------------------- */
 
 static struct problem *new_session(struct eio *eio, struct http_request *rq,
@@ -207,21 +215,21 @@ static struct problem *new_session(struct eio *eio, struct http_request *rq,
 {
     if (rq->method != HTTP_GET)
         return refuse(eio, rq, rs, BAD_METHOD);
-    if (eio->closing || eio->stats.connections >= eio->options.connections_max) {
+    if (eio->closing || eio->stats.connections + eio->in_line >= eio->options.connections_max) {
         struct problem *p = problem_new(rq->arena, PROBLEM_UNAVAILABLE, "too many connections");
         p->retry_after_s = 5;
         return p;
     }
     if (eio->options.allow)
         TRY(eio->options.allow(rq, eio->options.user));
-    if (websocket)
-        return eio_upgrade(eio, rq, rs, NULL, cors);
-    return poll_open(eio, rq, rs);
+    return eio_line_wait(eio, rq, websocket, cors) ? NULL : eio_open(eio, rq, rs, websocket, cors);
 }
 
 static struct problem *known_session(struct eio_session *session, struct http_request *rq,
                                      struct http_response *rs, bool websocket, const char *cors)
 {
+    if (session->doomed)
+        return refuse(session->eio, rq, rs, SID_UNKNOWN);
     if (websocket) {
         if (session->state != EIO_STATE_OPEN)
             return refuse(session->eio, rq, rs, BAD_REQUEST);

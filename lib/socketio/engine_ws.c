@@ -199,7 +199,8 @@ void eio_ws_end(struct eio_ws *ws, enum ws_code code)
     eio_due_set(ws->eio, DUE_WS_LINGER, &ws->due, clock_mono_us() + WS_LINGER_US);
 }
 
-/* The connection is of no more use: tells its session, if it carries one. */
+/* The connection is of no more use: its session, if it carries one, is closed when the loop comes
+ * to it; thousands may be lost at once. */
 static void ws_lost(struct eio_ws *ws, enum sio_reason reason)
 {
     struct eio_session *session = ws->session;
@@ -207,10 +208,13 @@ static void ws_lost(struct eio_ws *ws, enum sio_reason reason)
     eio_ws_kill(ws);
     if (!session)
         return;
-    if (carries)
-        eio_session_close(session, reason, NULL);
-    else
+    if (!carries) {
         session->probe = NULL; /* the polling session goes on */
+        return;
+    }
+    session->ws = NULL;
+    session->eio->stats.websockets--;
+    eio_doom(session, reason);
 }
 
 /* The peer broke a rule, or said goodbye: says why (section 7.4.1) and ends. */

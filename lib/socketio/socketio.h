@@ -83,6 +83,7 @@ struct sio_options {
     size_t payload_max_bytes;    /* 0: 1000000; of one message or one POST from a client */
     size_t queue_max_bytes;      /* 0: 4 MiB; waiting for one client before it is dropped */
     unsigned connections_max;    /* 0: 20000; beyond it a handshake is answered 503 */
+    unsigned opens_per_s;        /* 0: no limit; new connections beyond it wait their turn */
     const char *const *origins;  /* NULL-terminated browser origins that may connect, {"*"} any;
                                     NULL: the page's own host alone. No Origin header: allowed */
     unsigned recovery_ms;        /* how long a lost session can be restored, with an adapter; 0:
@@ -113,6 +114,7 @@ struct sio_stats {
     uint64_t sockets;     /* accepted, now, over all namespaces */
     uint64_t opened;      /* connections ever */
     uint64_t refused;     /* handshakes answered with an error */
+    uint64_t delayed;     /* handshakes that had to wait their turn */
     uint64_t packets_in;  /* Engine.IO packets */
     uint64_t packets_out;
     uint64_t bytes_in; /* payload bytes */

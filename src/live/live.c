@@ -14,9 +14,10 @@
 
 enum {
     SWEEP_MS = 1000,
-    ROLL_EVERY = 3, /* sweeps */
+    ROLL_EVERY = 2, /* sweeps */
     RECOVERY_MS = 120000,
-    CONNECT_MS = 20000,      /* a connection that shows no token is closed */
+    OPENS_PER_S = 500,  /* who comes back at once comes in within seconds, and the API goes on */
+    CONNECT_MS = 20000, /* a connection that shows no token is closed */
     PAYLOAD_MAX = 64 * 1024, /* clients have little to say here */
     QUEUE_MAX = 512 * 1024,  /* more than a thousand events behind: it reads again over REST */
 };
@@ -98,6 +99,8 @@ void live_metrics(const struct live *live, struct buf *out)
     metric(out, "withdrawn_total", "counter",
            "Sockets closed because their user is no longer active in that role and clinic.",
            live->counts.withdrawn);
+    metric(out, "delayed_total", "counter", "Connections that waited their turn to be opened.",
+           s.delayed);
     metric(out, "deliveries_total", "counter", "Events put in a client's queue.", s.deliveries);
     metric(out, "restored_total", "counter", "Sessions restored with what they missed.",
            a.restored);
@@ -126,6 +129,7 @@ struct problem *live_start(struct app *app, uv_loop_t *loop, struct http_server 
         .origins = conf_list(app->conf, live->arena, "NEXACORE_CORS_ORIGINS"),
         .recovery_ms = RECOVERY_MS,
         .connect_timeout_ms = CONNECT_MS,
+        .opens_per_s = OPENS_PER_S,
         .payload_max_bytes = PAYLOAD_MAX,
         .queue_max_bytes = QUEUE_MAX,
         .route_flags = ROUTE_PUBLIC, /* the token comes with CONNECT */

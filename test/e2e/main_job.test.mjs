@@ -200,6 +200,67 @@ test('losing the live channel is said in words, and it comes back by itself', as
     await page.getByText('Sin conexión en vivo').waitFor({ state: 'detached' });
 });
 
+// How often the page has asked for the list of alerts.
+function listsRead(page) {
+    const seen = { count: 0 };
+    page.on('request', (request) => request.url().includes('/api/v1/alerts?') && seen.count++);
+    return seen;
+}
+
+async function redis(action) {
+    const client = world.redis.client();
+    try {
+        return await action(client);
+    } finally {
+        client.disconnect();
+    }
+}
+
+const relayed = async () => {
+    while ((await world.sql('SELECT 1 FROM outbox')).length > 0) await new Promise((done) => setTimeout(done, 20));
+};
+
+test('an event that was lost shows by the next one: the page says so and reads everything again', async () => {
+    const { page, complaints } = await person('admin');
+    const admin = world.account('admin');
+    const tell = (name, payload) => world.sql(
+        "INSERT INTO outbox (clinic_id, kind, name, payload, rooms) VALUES ($1, 'event', $2, $3, ARRAY[$4])",
+        [admin.clinicId, name, JSON.stringify(payload), `c:${admin.clinicId}:ADMIN`]);
+    await tell('intake:processed', { formId: 'a' }); // from here on the page counts
+    await relayed();
+    await page.waitForTimeout(500);
+    process.kill(world.system.works[0].pid, 'SIGSTOP');
+    await world.alert('admissions', { patient: { fullName: 'Perdida Ejemplo' }, urgencyLevel: 'URGENT' });
+    await world.sql("DELETE FROM outbox WHERE kind = 'event'");
+    process.kill(world.system.works[0].pid, 'SIGCONT');
+    const card = page.locator('.alert').filter({ hasText: 'Perdida Ejemplo' });
+    const read = listsRead(page);
+    await page.evaluate(() => {
+        const pill = document.querySelector('.live');
+        globalThis.pills = [pill.textContent];
+        new MutationObserver(() => globalThis.pills.push(pill.textContent)).observe(pill, { subtree: true, childList: true, characterData: true });
+    });
+    await tell('intake:processed', { formId: 'b' }); // makes no list of alerts old by itself
+    await card.waitFor({ timeout: 10_000 });
+    assert.ok(read.count >= 1);
+    await page.waitForFunction(() => globalThis.pills.at(-1) === 'En vivo');
+    assert.ok((await page.evaluate(() => globalThis.pills)).includes('Actualizando…'));
+
+    // The same event again: nothing is announced or read twice.
+    const before = read.count;
+    const [[, fields]] = await redis((r) => r.xrevrange('socket.io', '+', '-', 'COUNT', 1));
+    await redis((r) => r.xadd('socket.io', '*', ...fields.map((v) => v.replace('intake:processed', 'alert:new'))));
+    await page.waitForTimeout(1500);
+    assert.equal(read.count, before);
+
+    // Redis lost its memory: everybody reads again, though nothing happens.
+    await redis((r) => r.flushall());
+    await page.waitForFunction(() => globalThis.pills.filter((text) => text === 'Actualizando…').length >= 2, null, { timeout: 10_000 });
+    await page.waitForFunction(() => globalThis.pills.at(-1) === 'En vivo');
+    assert.ok(read.count > before);
+    assert.deepEqual(complaints, []);
+});
+
 test('signing out ends the session here and at the issuer', async () => {
     const { page } = await person('doctor2');
     await page.locator('details.person summary').click();

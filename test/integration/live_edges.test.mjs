@@ -322,6 +322,24 @@ test('a binary event closes the connection and reaches nobody', async () => {
     assert.match(text, /nexacore_live_closed_total\{reason="parse error"\} [1-9]/);
 });
 
+test('hundreds who come at once take turns: all get in, who gives up meanwhile leaves no trace', async () => {
+    const before = await metric('delayed_total');
+    const impatient = new AbortController();
+    const comes = Array.from({ length: 300 }, async (_, i) => {
+        const signal = i % 10 === 9 ? impatient.signal : undefined;
+        const answer = await fetch(at('EIO=4&transport=polling'), { signal }).catch(() => null);
+        return answer?.status;
+    });
+    await until(async () => (await metric('delayed_total')) > before + 100, 'a line', { seconds: 10, every: 5 });
+    impatient.abort();
+    const statuses = await Promise.all(comes);
+    assert.deepEqual(statuses.filter((s, i) => i % 10 !== 9 && s !== 200), []);
+    const admin = await world.listen('admin');
+    await tell(['after the rush']);
+    await hears(admin, 'after the rush');
+    admin.close();
+});
+
 // ---- a client that does not read ----------------------------------------------------------------
 
 // A WebSocket that is signed in and then never read from.

@@ -91,8 +91,10 @@ const char *pattern_compile(struct symbols *s, struct str phrase, int gap_min, i
                 return wrong;
             continue;
         }
-        if (ret->count == 0 || ret->count == PATTERN_ELEMENTS)
+        if (ret->count == 0)
             return "a phrase does not begin with a gap";
+        if (ret->count == PATTERN_ELEMENTS)
+            return "too many words in a phrase";
         ret->e[ret->count++] = (struct element){
             .kind = ELEMENT_GAP, .gap_min = (uint8_t)gap_min, .gap_max = (uint8_t)gap_max};
     }

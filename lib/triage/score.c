@@ -68,10 +68,27 @@ const char *triage_level_name(enum triage_level level)
     return names[level];
 }
 
+/* A full list lets its weakest go: what is one more small thing among hundreds. */
+static void reasons_replace(struct reasons *out, const struct triage_reason *reason)
+{
+    struct triage_reason *least = out->r;
+    for (size_t i = 1; i < out->n; i++) {
+        const struct triage_reason *r = &out->r[i];
+        if (r->floor < least->floor || (r->floor == least->floor && r->points < least->points))
+            least = &out->r[i];
+    }
+    bool stronger = reason->floor > least->floor ||
+                    (reason->floor == least->floor && reason->points > least->points);
+    if (stronger)
+        *least = *reason;
+}
+
 void reasons_add(struct reasons *out, const struct triage_reason *reason)
 {
-    if (out->n == REASONS_MAX)
+    if (out->n == REASONS_MAX) {
+        reasons_replace(out, reason);
         return;
+    }
     if (out->n == out->cap) {
         size_t cap = out->cap ? out->cap * 2 : 16;
         struct triage_reason *bigger = arena_array(out->arena, cap, sizeof(*bigger));

@@ -13,7 +13,8 @@ const binary = join(resolve(root, process.env.NEXACORE_BUILD ?? 'build-test'), '
 before(() => assert.ok(fs.existsSync(binary), `no ${binary}`));
 
 function filter(args, input) {
-    const run = spawnSync(binary, args, { input, encoding: 'utf8', timeout: 60000 });
+    const run = spawnSync(binary, args,
+        { input, encoding: 'utf8', timeout: 60000, maxBuffer: 64 << 20 });
     return { status: run.status, out: run.stdout, err: run.stderr };
 }
 const score = patients => {
@@ -63,6 +64,40 @@ describe('nexacore triage', () => {
             assert.equal(levelOf(Math.round(triage.score * 100)), triage.level);
             assert.match(triage.ruleset.sha256, /^[0-9a-f]{64}$/);
         }
+    });
+    test('each of 2,000 drawn forms scores what its reasons give, in one run', () => {
+        let seed = 20261122;
+        const drawn = n => {
+            seed = Math.imul(seed ^ (seed >>> 15), 0x2c1b3c6d) + 0x9e3779b9 | 0;
+            return ((seed ^ (seed >>> 13)) >>> 0) % n;
+        };
+        const maybe = (from, to) => (drawn(4) === 0 ? undefined : from + drawn(to - from + 1));
+        const rows = fs.readFileSync(join(root, 'test/data/triage/presentations_own.tsv'), 'utf8')
+            .split('\n').filter(l => /^(es|en)\t/.test(l)).map(l => l.split('\t'));
+        const boxes = ['chest_pain', 'short_breath', 'fever', 'suicidal', 'nausea', 'no_such_box'];
+        const patients = Array.from({ length: 2000 }, (_, i) => {
+            const parts = Array.from({ length: drawn(4) }, () => rows[drawn(rows.length)]);
+            return {
+                id: `p${i}`, lang: ['es', 'en', ''][drawn(3)], age_months: maybe(0, 1200),
+                sex: ['F', 'M', ''][drawn(3)],
+                complaint: parts.map(p => p[4]).join(['. ', ', ', ' y niega '][drawn(3)]),
+                symptoms: boxes.filter(() => drawn(5) === 0),
+                vitals: {
+                    sbp: maybe(40, 260), hr: maybe(20, 220), rr: maybe(4, 70), spo2: maybe(50, 100),
+                    temp_c: maybe(300, 430) / 10 || undefined, pain: maybe(0, 12),
+                    acvpu: ['A', 'C', 'V', 'P', 'U', ''][drawn(6)], on_oxygen: drawn(5) === 0,
+                },
+            };
+        });
+        const results = score(patients), levels = new Set();
+        assert.equal(results.length, 2000);
+        for (const { id, triage } of results) {
+            const points = Math.round(triage.score * 100);
+            assert.equal(recompute(triage.reasons), points, id);
+            assert.equal(levelOf(points), triage.level, id);
+            levels.add(triage.level);
+        }
+        assert.equal(levels.size, 4); // the forms are of every kind
     });
     test('says what a sentence claims about a phrase', () => {
         const { out } = filter(['triage', 'context'],

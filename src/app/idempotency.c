@@ -11,14 +11,16 @@
 
 enum { KEY_MAX = 255, CHUNK = 64 * 1024 };
 
-/* An expired key, or one whose request never finished, may be claimed again. The seed survives only
- * for the same request within its time: anything else makes its own rows. */
+/* An expired key, or one whose request never finished, may be claimed again: 20 s after it began
+ * (the body was in by then), so that a client of a server that died is not refused for long. The
+ * seed survives only for the same request within its time: anything else makes its own rows. */
 #define SAME_REQUEST                                                                               \
     "(k.body_hash = excluded.body_hash AND k.route = excluded.route AND k.expires_at > now())"
 static const struct pg_stmt claim = {
     "idempotency_claim",
-    "INSERT INTO idempotency_keys AS k (clinic_id, user_id, key, route, body_hash)"
-    " VALUES ($1::uuid, $2::uuid, $3, $4, $5) ON CONFLICT (clinic_id, user_id, key) DO UPDATE SET"
+    "INSERT INTO idempotency_keys AS k (clinic_id, user_id, key, route, body_hash, locked_until)"
+    " VALUES ($1::uuid, $2::uuid, $3, $4, $5, now() + interval '20 s') ON CONFLICT (clinic_id, "
+    "user_id, key) DO UPDATE SET"
     " seed = CASE WHEN " SAME_REQUEST " THEN k.seed ELSE excluded.seed END,"
     " route = excluded.route, body_hash = excluded.body_hash, status = 'in_flight',"
     " locked_until = excluded.locked_until, created_at = now(), expires_at = excluded.expires_at"

@@ -91,6 +91,7 @@ static struct problem *schedules_add(struct relay *r, struct pg_tx *tx)
                                 NULL));
     struct pg_result *rows;
     TRY(pg_query(tx, &active_clinics, NULL, 0, &rows));
+    TRY(relay_may_sleep(tx));
     for (size_t i = 0; i < pg_rows(rows); i++) {
         const char *clinic = uuid_z(pg_get_uuid(rows, i, 0));
         struct bullmq_job_opts sync = {
@@ -124,6 +125,7 @@ static struct problem *open_work_add(struct relay *r, struct pg_tx *tx)
 {
     struct pg_result *rows;
     TRY(PG_QUERY(tx, &open_work, &rows, PG_P_Z(uuid_z(uuid_v7()))));
+    TRY(relay_may_sleep(tx));
     for (size_t i = 0; i < pg_rows(rows);)
         TRY(run_add(r, rows, i, &i));
     if (pg_rows(rows) > 0)
@@ -181,6 +183,7 @@ struct problem *rebuild_stale(struct relay *r, struct pg_tx *tx)
         return NULL;
     TRY(schedules_add(r, tx)); /* clinics connected to Square meanwhile */
     TRY(PG_QUERY(tx, &stale_work, &rows, PG_P_UUID(r->checked)));
+    TRY(relay_may_sleep(tx));
     for (size_t i = 0; i < pg_rows(rows); i++) {
         struct relay_job job = job_of(rows, i);
         TRY(job_again(r, &job));

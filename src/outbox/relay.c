@@ -17,10 +17,8 @@
 /* A round's sending ends after ROUND_US, so that a slow Redis does not outlast the transaction. */
 enum { BATCH = 500, TRIES_MAX = 5, WAIT_MS = 1000, PAUSE_MAX_MS = 2000, ROUND_US = 3000000 };
 
-/* The lock ends with the transaction; PostgreSQL ends that when we do not go on (frozen, gone). */
 static const struct pg_stmt take_lock = {
-    "relay_take_lock", "SELECT pg_try_advisory_xact_lock(hashtext('nexacore_relay')),"
-                       " set_config('idle_in_transaction_session_timeout', '10s', true)"};
+    "relay_take_lock", "SELECT pg_try_advisory_xact_lock(hashtext('nexacore_relay'))"};
 /* In order within each clinic; clinics alternate, so a long list of one delays nobody's first. */
 static const struct pg_stmt take_rows = {
     "relay_take_rows",
@@ -51,6 +49,14 @@ void relay_job_policy(const char *queue, struct bullmq_job_opts *job)
         (struct bullmq_keep){.mode = BULLMQ_KEEP_SOME, .count = 10000, .age_s = 3600};
     job->remove_on_fail =
         (struct bullmq_keep){.mode = BULLMQ_KEEP_SOME, .count = 10000, .age_s = 7 * 24 * 3600};
+}
+
+/* The lock ends with the transaction, and PostgreSQL ends that of a process that is frozen; but
+ * only while it waits for us behind a Sync, which a pipeline sends at its end. So one is sent
+ * before each talk with Redis: by this script. */
+struct problem *relay_may_sleep(struct pg_tx *tx)
+{
+    return pg_script(tx, "SET LOCAL idle_in_transaction_session_timeout = '8s'");
 }
 
 struct problem *relay_job_fill(struct relay *r, const struct relay_job *job,
@@ -201,6 +207,9 @@ static struct problem *rows_relay(struct relay *r, struct pg_tx *tx, size_t *ret
     CLEANUP(buf_free) struct buf ids = BUF_MAX(BATCH * 24);
     struct pg_result *rows;
     TRY(pg_query(tx, &take_rows, NULL, 0, &rows));
+    if (pg_rows(rows) == 0)
+        return NULL;
+    TRY(relay_may_sleep(tx));
     buf_add_c(&ids, '[');
     TRY(rows_send(r, tx, rows, &ids, ret_sent, ret_failed));
     buf_add_c(&ids, ']');
@@ -219,6 +228,7 @@ static struct problem *relay_round(struct relay *r, const struct ctx *cx, size_t
     TRY(pg_query(&tx, &take_lock, NULL, 0, &rows));
     if (!pg_get_bool(rows, 0, 0))
         return NULL;
+    TRY(relay_may_sleep(&tx));
     r->turns = turns_begin(r->arena, r->redis);
     TRY(rebuild_if_lost(r, &tx));
     TRY(rebuild_stale(r, &tx));

@@ -165,3 +165,41 @@ test('a row the queue refuses holds nobody up for long', async () => {
     assert.equal(payload.newStatus, 'WAITING');
     await relayed();
 });
+
+test('a worker frozen with the relay in its hands holds nobody up for long', async () => {
+    const second = await world.system.startWork(2);
+    // Redis does not answer, so whichever relay has rows to send holds its lock while it waits for it.
+    process.kill(world.redis.part.pid, 'SIGSTOP');
+    let frozen;
+    try {
+        const { body } = await world.as('admissions').upload(file());
+        const holder = async () => {
+            const [row] = await world.sql(
+                `SELECT a.client_port AS port FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+                  WHERE l.locktype = 'advisory' AND l.granted AND a.application_name = 'nexacore-relay'`);
+            return row && world.system.works.find((work) => ports(work.pid).has(row.port));
+        };
+        frozen = await until(holder, 'a relay with the lock', { seconds: 20, every: 2 });
+        process.kill(frozen.pid, 'SIGSTOP');
+        process.kill(world.redis.part.pid, 'SIGCONT');
+        await world.form('admissions', body.formId, { seconds: 60 });
+    } finally {
+        process.kill(world.redis.part.pid, 'SIGCONT');
+        if (frozen) process.kill(frozen.pid, 'SIGCONT');
+        await second.stop();
+    }
+});
+
+// The local ports of a process' TCP connections.
+function ports(pid) {
+    const own = new Set();
+    for (const fd of fs.readdirSync(`/proc/${pid}/fd`)) {
+        try {
+            own.add(fs.readlinkSync(`/proc/${pid}/fd/${fd}`).match(/^socket:\[(\d+)\]$/)?.[1]);
+        } catch {
+            // closed meanwhile
+        }
+    }
+    const rows = fs.readFileSync(`/proc/${pid}/net/tcp`, 'utf8').trim().split('\n').slice(1).map((line) => line.trim().split(/\s+/));
+    return new Set(rows.filter((row) => own.has(row[9])).map((row) => parseInt(row[1].split(':')[1], 16)));
+}

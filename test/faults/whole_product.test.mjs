@@ -2,7 +2,7 @@
 // emptied at a random moment while a client uploads. Every form it handed in ends processed exactly
 // once: one patient, one alert, counted from the client's own book (ledger.mjs).
 //
-//   ROUNDS=20 NEXACORE_BUILD=build node --test test/faults/whole_product.test.mjs   (about an hour)
+//   ROUNDS=20 FREEZE_S=60 NEXACORE_BUILD=build node --test test/faults/whole_product.test.mjs   (an hour)
 // Settings: ROUNDS (1) of each fault, FREEZE_S (6) for which Redis is frozen, FAULT a part of one
 // test's name, NEXACORE_SEED. Rule: the moments are drawn from the seed, which is printed.
 import assert from 'node:assert/strict';

@@ -200,6 +200,14 @@ static struct problem *rows_send(struct relay *r, struct pg_tx *tx, const struct
     return NULL;
 }
 
+/* A problem of the queue's library is gone with its next call. */
+static struct problem *kept(struct relay *r, const struct problem *p)
+{
+    if (!p)
+        return NULL;
+    return problem_cause(problem_new(r->arena, p->kind, "%s", p->detail), "%s", p->cause);
+}
+
 /* Sends what it can; what was sent is deleted even when a later row fails. */
 static struct problem *rows_relay(struct relay *r, struct pg_tx *tx, size_t *ret_sent,
                                   struct problem **ret_failed)
@@ -207,11 +215,11 @@ static struct problem *rows_relay(struct relay *r, struct pg_tx *tx, size_t *ret
     CLEANUP(buf_free) struct buf ids = BUF_MAX(BATCH * 24);
     struct pg_result *rows;
     TRY(pg_query(tx, &take_rows, NULL, 0, &rows));
-    if (pg_rows(rows) == 0)
-        return NULL;
     TRY(relay_may_sleep(tx));
     buf_add_c(&ids, '[');
     TRY(rows_send(r, tx, rows, &ids, ret_sent, ret_failed));
+    if (!*ret_failed)
+        *ret_failed = kept(r, turns_end(r->turns)); /* the last talk with Redis: see above */
     buf_add_c(&ids, ']');
     if (*ret_sent > 0)
         TRY(PG_EXEC(tx, &drop_rows, NULL, PG_P_TEXT(buf_str(&ids))));
@@ -233,11 +241,6 @@ static struct problem *relay_round(struct relay *r, const struct ctx *cx, size_t
     TRY(rebuild_if_lost(r, &tx));
     TRY(rebuild_stale(r, &tx));
     TRY(rows_relay(r, &tx, ret_sent, &failed));
-    if (!failed)
-        failed = turns_end(r->turns);
-    if (failed) /* of the queue's library: gone with its next call */
-        failed = problem_cause(problem_new(r->arena, failed->kind, "%s", failed->detail), "%s",
-                               failed->cause);
     TRY(pg_tx_commit(&tx));
     return failed;
 }

@@ -45,14 +45,10 @@ client_suite() {
         expect.js@0.3.1 has-cors@1.1.0 text-blob-builder@0.0.1 base64-arraybuffer@1.0.2 rimraf@6 \
         @sinonjs/fake-timers@15 @types/node@24 @types/mocha@10 @types/expect.js@0.3.32 >/dev/null 2>&1
         npx tsc && npx tsc -p tsconfig.esm.json && bash ./postcompile.sh) || true
-    redis-server --port 3211 --save '' --appendonly no --bind 127.0.0.1 >/dev/null &
-    local redis=$!
-    start 3210 --client-suite --recovery --redis redis://127.0.0.1:3211 \
-        --ping-interval 2000 --ping-timeout 20000 --connect-timeout 45000
+    start 3210 --client-suite
     echo "== socket.io-client"
     (cd "$work/suite" && npx mocha --import=tsx --timeout 4000 --exit --reporter dot test/index.ts) || failed=1
     stop
-    kill $redis && wait $redis || true
 }
 
 failed=0

@@ -342,9 +342,11 @@ bool sio_adapter_publish(struct sio_namespace *nsp, const struct sio_target *to,
            nsp->server->eio->options.recovery_ms && nsp->stream->last[0];
 }
 
-struct str sio_adapter_offset(const struct sio_socket *socket)
+struct str sio_adapter_offset(const struct sio_socket *socket, char text[SIO_ENTRY_ID_MAX])
 {
     const struct sio_stream *stream = socket->nsp->stream;
+    if (!stream && socket->nsp->server->memory)
+        return sio_memory_offset(socket->nsp->server->memory, text);
     if (!stream || !socket->pid[0] || !stream->last[0] || strcmp(stream->last, "0-0") == 0)
         return STR_NONE;
     return str_of(stream->last);
@@ -465,6 +467,7 @@ struct problem *sio_adapter_redis(struct sio_server *server, const char *url,
     adapter->arena = arena_new(ENTRY_ARENA_MAX);
     sio_channels_init(adapter);
     server->adapter = adapter;
+    sio_memory_free(server); /* Redis remembers now */
     if (server->eio->options.recovery_ms)
         eio_due_set(server->eio, DUE_SESSIONS, &adapter->sessions, clock_mono_us());
     links_start(adapter);

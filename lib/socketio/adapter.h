@@ -159,4 +159,16 @@ void sio_session_end(struct sio_socket *socket, enum sio_reason reason);
 void sio_sessions_fire(struct eio *eio, struct eio_deadline *deadline);
 void sio_sessions_stale(struct sio_adapter *adapter); /* Redis may have lost them */
 
+/* ---- memory.c: the same without an adapter --------------------------------------------------- */
+
+void sio_memory_init(struct sio_server *server);
+void sio_memory_free(struct sio_server *server);
+/* Keeps a broadcast, and adds its offset to `json`. */
+void sio_memory_add(struct sio_namespace *nsp, const struct sio_target *to, struct buf *json,
+                    struct sio_attachments binary);
+struct str sio_memory_offset(const struct sio_memory *memory, char text[SIO_ENTRY_ID_MAX]);
+void sio_memory_keep(struct sio_socket *socket); /* its session, for a while */
+/* At once: true when the socket has its old name and rooms and was sent what it missed. */
+bool sio_memory_restore(struct sio_socket *socket, struct str pid, struct sio_stream_id offset);
+
 #endif

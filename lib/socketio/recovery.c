@@ -67,13 +67,18 @@ static unsigned recovery_ms(const struct sio_socket *socket)
 void sio_session_keep(struct sio_socket *socket)
 {
     socket->kept_us = clock_mono_us();
-    session_set(socket, recovery_ms(socket) + recovery_ms(socket) / 2);
+    if (socket->nsp->server->adapter)
+        session_set(socket, recovery_ms(socket) + recovery_ms(socket) / 2);
 }
 
 void sio_session_end(struct sio_socket *socket, enum sio_reason reason)
 {
     struct sio_adapter *adapter = socket->nsp->server->adapter;
-    if (may_come_back(reason))
+    if (!adapter && may_come_back(reason))
+        sio_memory_keep(socket);
+    else if (!adapter)
+        return;
+    else if (may_come_back(reason))
         adapter->stats.saved += session_set(socket, recovery_ms(socket));
     else if (adapter->writer.is_up)
         redisAsyncCommand(adapter->writer.ctx, NULL, NULL, "DEL " KEY "%s", socket->pid);
@@ -82,6 +87,8 @@ void sio_session_end(struct sio_socket *socket, enum sio_reason reason)
 /* A namespace's sockets are in the order in which their sessions were written. */
 void sio_session_changed(struct sio_socket *socket)
 {
+    if (!socket->nsp->server->adapter)
+        return;
     socket->kept_us = 0;
     sio_list_del(&socket->in_nsp);
     sio_list_add(socket->nsp->sockets.next, &socket->in_nsp);
@@ -357,21 +364,37 @@ static bool is_made_of(struct str s, const char *alphabet)
     return s.n > 0;
 }
 
+/* What the client says it had: p NULL in `ret_pid` when it is not of the right form. */
+static struct sio_stream_id wish_read(struct arena *arena, const struct sio_socket *socket,
+                                      struct str *ret_pid, struct str *ret_offset)
+{
+    struct str wish = buf_str(&socket->wish), pid, offset;
+    *ret_pid = STR_NONE;
+    if (!text_member(arena, wish, "pid", SESSION_NAME_MAX, &pid) ||
+        !text_member(arena, wish, "offset", 40, &offset) ||
+        !is_made_of(pid, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") ||
+        !is_made_of(offset, "0123456789-") || sio_stream_id_of(offset).ms == 0)
+        return (struct sio_stream_id){0};
+    *ret_pid = pid;
+    *ret_offset = offset;
+    return sio_stream_id_of(offset);
+}
+
 bool sio_restore_begin(struct sio_socket *socket)
 {
-    struct sio_adapter *adapter = socket->nsp->server->adapter;
-    if (socket->wish.len == 0 || socket->wish.overflowed || !adapter)
+    struct sio_server *server = socket->nsp->server;
+    struct sio_adapter *adapter = server->adapter;
+    if (socket->wish.len == 0 || socket->wish.overflowed || (!adapter && !server->memory))
         return false;
     struct arena *arena = arena_new(SESSION_ARENA_MAX);
     struct str pid, offset;
-    bool ok = adapter->writer.is_up && adapter->reading &&
-              text_member(arena, buf_str(&socket->wish), "pid", SESSION_NAME_MAX, &pid) &&
-              text_member(arena, buf_str(&socket->wish), "offset", 40, &offset) &&
-              is_made_of(pid, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") &&
-              is_made_of(offset, "0123456789-") && sio_stream_id_of(offset).ms;
-    if (!ok) {
+    struct sio_stream_id id = wish_read(arena, socket, &pid, &offset);
+    if (!adapter || !pid.p || !adapter->writer.is_up || !adapter->reading) {
+        if (adapter)
+            adapter->stats.not_restored++;
+        else if (pid.p)
+            sio_memory_restore(socket, pid, id);
         arena_free(&arena);
-        adapter->stats.not_restored++;
         return false;
     }
     struct sio_restore *restore = sio_pool_take(&adapter->restores);

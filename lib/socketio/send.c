@@ -85,8 +85,9 @@ static bool emit(struct sio_socket *socket, const char *event, struct str args,
     struct str name = str_of(event);
     CLEANUP(buf_free) struct buf json = BUF_MAX(args.n + name.n * 6 + 128);
     sio_packet_event(&json, name, args);
+    char text[48];
     if (!is_volatile)
-        sio_offset_add(&json, sio_adapter_offset(socket));
+        sio_offset_add(&json, sio_adapter_offset(socket, text));
     return event_send(socket, NULL, buf_str(&json), binary, is_volatile);
 }
 
@@ -246,8 +247,10 @@ size_t sio_broadcast_binary(struct sio_namespace *nsp, const struct sio_target *
                             const char *event, struct str args, struct sio_attachments binary)
 {
     struct str name = str_of(event);
-    CLEANUP(buf_free) struct buf json = BUF_MAX(args.n + name.n * 6 + 64);
+    CLEANUP(buf_free) struct buf json = BUF_MAX(args.n + name.n * 6 + 128);
     sio_packet_event(&json, name, args);
+    if (nsp->server->memory && !to->is_volatile)
+        sio_memory_add(nsp, to, &json, binary);
     if (nsp->server->adapter && !to->local && sio_adapter_publish(nsp, to, buf_str(&json), binary))
         return 0;
     return sio_deliver(nsp, to, buf_str(&json), binary);

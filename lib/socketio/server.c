@@ -286,6 +286,8 @@ struct problem *sio_server_new(uv_loop_t *loop, struct http_server *http,
     struct sio_server *server = arena_make(eio->arena, struct sio_server);
     server->eio = eio;
     server_memory(server);
+    if (eio->options.recovery_ms)
+        sio_memory_init(server);
     eio->user = server;
     eio->sweep = sweep;
     eio->due[DUE_CONNECT].fire = connect_fire;
@@ -311,6 +313,7 @@ void sio_server_free(struct sio_server **server_at)
         return;
     *server_at = NULL;
     sio_adapter_free(server);
+    sio_memory_free(server);
     for (struct sio_list *n = server->namespaces.next; n != &server->namespaces; n = n->next) {
         struct sio_namespace *nsp = SIO_OF(n, struct sio_namespace, all);
         sio_map_free(&nsp->by_sid);

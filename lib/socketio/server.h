@@ -99,6 +99,7 @@ struct sio_namespace {
 };
 
 struct sio_adapter;
+struct sio_memory;
 struct sio_stream;
 
 struct sio_server {
@@ -109,6 +110,7 @@ struct sio_server {
     struct sio_list dead_conns, dead_sockets;
     struct sio_list asking; /* struct sio_request: our questions to all servers */
     struct sio_adapter *adapter;
+    struct sio_memory *memory; /* recovery without an adapter; NULL where it is off */
     uint64_t mark;
     uint64_t sockets_now, deliveries, events_ignored;
 };
@@ -165,8 +167,9 @@ size_t sio_deliver_entry(struct sio_namespace *nsp, const struct sio_target *to,
 /* True when it comes back through the stream and must not be delivered now. */
 bool sio_adapter_publish(struct sio_namespace *nsp, const struct sio_target *to, struct str json,
                          struct sio_attachments binary);
-/* What a client of this socket may give back as the offset of what it has seen; p NULL: none. */
-struct str sio_adapter_offset(const struct sio_socket *socket);
+/* What a client of this socket may give back as the offset of what it has seen, perhaps in `text`;
+ * p NULL: none. */
+struct str sio_adapter_offset(const struct sio_socket *socket, char text[48]);
 void sio_adapter_close(struct sio_server *server);
 void sio_adapter_free(struct sio_server *server);
 

@@ -18,7 +18,7 @@ struct flags {
     const char *redis;
     const char *origins[9];
     unsigned origin_count;
-    bool engine_only, kit, client_suite;
+    bool engine_only, kit, client_suite, port_given;
 };
 
 struct program {
@@ -107,7 +107,8 @@ static const char help[] =
     "  --max-queue BYTES     waiting for one client; default 4194304\n"
     "  --max-connections N   default 20000\n"
     "  --origin O            a browser origin that may connect; repeatable; default any\n"
-    "  --recovery            lost sessions can be restored for 2 minutes; wants --redis\n"
+    "  --recovery            lost sessions can be restored for 2 minutes: by every server on\n"
+    "                        the Redis, without one by this process\n"
     "  --redis URL           join the servers on this Redis\n"
     "  --stream NAME         of them; default socket.io\n"
     "  --streams N           streamCount of them; default 1\n"
@@ -115,7 +116,8 @@ static const char help[] =
     "  --channel PREFIX      of their channels, and `key` of emitters; default socket.io\n"
     "  --engine-only         Engine.IO alone: every message is echoed\n"
     "  --kit                 more events: see sio_echo_kit.c\n"
-    "  --client-suite        the support server of socket.io-client's own tests\n";
+    "  --client-suite        the support server of socket.io-client's own tests: port 3210, pings\n"
+    "                        each 2 s, recovery, unless other flags say otherwise\n";
 
 enum {
     PORT = 256,
@@ -209,6 +211,7 @@ static void flag_set(struct flags *flags, int flag)
     switch (flag) {
     case PORT:
         flags->port = number(optarg);
+        flags->port_given = true;
         break;
     case PATH:
         flags->options.path = optarg;
@@ -259,6 +262,24 @@ static void flag_set(struct flags *flags, int flag)
     }
 }
 
+/* What that server has; a flag given is a flag kept. */
+static void client_suite_defaults(struct flags *flags)
+{
+    static const struct {
+        unsigned usual, suite;
+    } ms[] = {{300, 2000}, {200, 20000}, {1000, 45000}};
+    unsigned *values[] = {&flags->options.ping_interval_ms, &flags->options.ping_timeout_ms,
+                          &flags->options.connect_timeout_ms};
+    if (!flags->client_suite)
+        return;
+    for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++)
+        if (*values[i] == ms[i].usual)
+            *values[i] = ms[i].suite;
+    if (!flags->port_given)
+        flags->port = 3210;
+    flags->options.recovery_ms = 120000;
+}
+
 static struct flags flags_read(int argc, char **argv)
 {
     static const char *const any[] = {"*", NULL};
@@ -272,6 +293,7 @@ static struct flags flags_read(int argc, char **argv)
     };
     for (int flag; (flag = getopt_long(argc, argv, "", options, NULL)) != -1;)
         flag_set(&flags, flag);
+    client_suite_defaults(&flags);
     if (optind < argc)
         give_up("there are no arguments but flags");
     if (!flags.options.path)

@@ -51,7 +51,7 @@ static void connect_send(struct sio_socket *socket)
     struct sio_server *server = socket->nsp->server;
     CLEANUP(buf_free) struct buf json = BUF_MAX(128);
     buf_addf(&json, "{\"sid\":\"%s\"", socket->sid);
-    if (server->eio->options.recovery_ms && server->adapter) {
+    if (server->eio->options.recovery_ms) {
         if (!socket->pid[0])
             sio_sid_fill(socket->pid);
         buf_addf(&json, ",\"pid\":\"%s\"", socket->pid);

@@ -17,9 +17,16 @@
  *     }
  *     static const struct sio_on events[] = {{"hello", on_hello}, {NULL, NULL}};
  *     ...
+ *     struct http_config config = {.listen = "127.0.0.1:3000", .spool_dir = "/tmp"};
+ *     TRY(http_server_new(loop, &config, &http));
  *     TRY(sio_server_new(loop, http, &(struct sio_options){0}, &server));
  *     TRY(sio_namespace_add(server, &(struct sio_namespace_config){.name = "/", .events = events},
  *                           &nsp));
+ *     TRY(http_start(http));
+ *     uv_run(loop, UV_RUN_DEFAULT);
+ *
+ * Chapters: a loop of your own; the server; events; namespaces; sockets; rooms; several servers;
+ * between servers; without a server. Whole programs: sio_poll.c, sio_echo.c.
  *
  * Protocols: github.com/socketio/socket.io docs/engine.io-protocol (v4), docs/socket.io-protocol
  * (v5); WebSocket frames RFC 6455. */
@@ -86,8 +93,9 @@ struct sio_options {
     unsigned opens_per_s;        /* 0: no limit; new connections beyond it wait their turn */
     const char *const *origins;  /* NULL-terminated browser origins that may connect, {"*"} any;
                                     NULL: the page's own host alone. No Origin header: allowed */
-    unsigned recovery_ms;        /* how long a lost session can be restored, with an adapter; 0:
-                                    not at all. Node's default is 120000 */
+    unsigned recovery_ms;        /* how long a lost session can be restored; 0: not at all. Node's
+                                    default is 120000. With an adapter any server restores it; alone
+                                    this one does, from the last 10000 events and 16 MiB */
     /* Asked for every new connection before it opens; a problem answers it. NULL: all may. */
     struct problem *(*allow)(const struct http_request *rq, void *user);
     void *user;

@@ -103,7 +103,7 @@ function speak(pause = {}) {
     })();
     const fromC = (async () => {
         const speaker = io(echo.url, { forceNew: true, transports: ['websocket'] });
-        await connected(speaker);
+        while (!speaker.connected && !stop) await sleep(10); // it tries until the server is back
         while (!stop) {
             if (!pause.c) await speaker.timeout(10_000).emitWithAck('say', { room: 'clinic:1', ev: 'n', args: ['c', sent.c++] });
             await sleep(4);

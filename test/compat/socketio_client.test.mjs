@@ -172,3 +172,52 @@ test('400 clients get every tick of a burst, in order', async () => {
     assert.equal(disorder, 0);
     for (const s of sockets) s.disconnect();
 });
+
+test('--kit go: n events of that size, that far apart, with the monotonic time in microseconds', async () => {
+    const socket = await echo.connect({ transports: ['websocket'] });
+    const ticks = [];
+    socket.on('tick', (tick) => ticks.push(tick));
+    const from = process.hrtime.bigint() / 1000n;
+    socket.emit('go', [{ n: 5, size: 300, gap: 40 }][0]);
+    await until(() => ticks.length === 5, 'five ticks');
+    const to = process.hrtime.bigint() / 1000n; // CLOCK_MONOTONIC too
+    ticks.forEach((tick, i) => {
+        assert.deepEqual(Object.keys(tick), ['seq', 't', 'pad']);
+        assert.equal(tick.pad.length, 300);
+        assert.ok(BigInt(tick.t) >= from && BigInt(tick.t) <= to);
+        if (i) assert.equal(tick.seq, ticks[i - 1].seq + 1);
+    });
+    assert.ok(ticks[4].t - ticks[0].t >= 4 * 40_000 - 8000, 'the gaps');
+    socket.disconnect();
+});
+
+test('flags: path, ping interval and timeout, largest payload, and a path that is not the server', async () => {
+    const other = await Echo.start('--path', '/live/', '--ping-interval', '1234', '--ping-timeout', '567', '--max-payload', '5000');
+    const open = JSON.parse((await (await fetch(`${other.url}/live/?EIO=4&transport=polling`)).text()).slice(1));
+    assert.deepEqual([open.pingInterval, open.pingTimeout, open.maxPayload], [1234, 567, 5000]);
+    assert.equal((await fetch(`${other.url}/live/?EIO=4&transport=polling&sid=${open.sid}`, { method: 'POST', body: '4'.repeat(5001) })).status, 413);
+    assert.equal((await fetch(`${other.url}/socket.io/?EIO=4&transport=polling`)).status, 404);
+    const socket = await other.connect({ path: '/live/' });
+    assert.ok(socket.id);
+    await other.stop();
+});
+
+test('flags: --connect-timeout closes a connection that connects to no namespace', async () => {
+    const other = await Echo.start('--kit', '--ping-interval', '60000', '--ping-timeout', '60000', '--connect-timeout', '300');
+    const { sid } = JSON.parse((await (await fetch(`${other.url}/socket.io/?EIO=4&transport=polling`)).text()).slice(1));
+    assert.equal(await (await fetch(`${other.url}/socket.io/?EIO=4&transport=polling&sid=${sid}`)).text(), '1');
+    await other.stop();
+});
+
+test('flags: --engine-only echoes messages as they are', async () => {
+    const other = await Echo.start('--engine-only', '--ping-interval', '60000');
+    const url = `${other.url}/engine.io/?EIO=4&transport=polling`;
+    const { sid } = JSON.parse((await (await fetch(url)).text()).slice(1));
+    await fetch(`${url}&sid=${sid}`, { method: 'POST', body: '4hello\x1ebAQIDBA==' });
+    assert.equal(await (await fetch(`${url}&sid=${sid}`)).text(), '4hello\x1ebAQIDBA==');
+    await other.stop();
+});
+
+test('flags that are none end with one line and exit code 2', async () => {
+    await assert.rejects(Echo.start('--ping-interval', 'soon'), /sio_echo: a flag wants a number|the process ended/);
+});

@@ -1,72 +1,19 @@
 // Bytes no honest client sends. After each the server must still serve (and end without a
 // sanitizer's complaint, which Echo.stop checks).
 import assert from 'node:assert/strict';
-import crypto from 'node:crypto';
-import net from 'node:net';
 import { after, before, test } from 'node:test';
 
-import { connected, Echo, next, raw, sleep, until } from './socketio_echo.mjs';
+import { connected, Echo, next, raw, sleep } from './socketio_echo.mjs';
+import { frame, rawTools } from './socketio_raw.mjs';
 
 let echo;
 before(async () => {
     echo = await Echo.start('--kit', '--ping-interval', '60000', '--ping-timeout', '60000', '--connect-timeout', '60000',
-        '--max-queue', '300000', '--origin', 'https://clinic.example');
+        '--origin', 'https://clinic.example');
 });
 after(() => echo.stop());
 
-const path = (query) => `${echo.url}/socket.io/?EIO=4&${query}`;
-
-async function session() {
-    const text = await (await fetch(path('transport=polling'))).text();
-    return JSON.parse(text.slice(1)).sid;
-}
-
-const poll = (sid) => fetch(path(`transport=polling&sid=${sid}`));
-const post = (sid, body, headers = { 'content-type': 'text/plain' }) =>
-    fetch(path(`transport=polling&sid=${sid}`), { method: 'POST', body, headers });
-
-async function isGone(sid) {
-    const response = await poll(sid);
-    return response.status === 400;
-}
-
-// A masked frame; `head` replaces the first byte (0x81: a whole text).
-function frame(payload, { first = 0x81, masked = true, length } = {}) {
-    const data = Buffer.from(payload);
-    const n = length ?? data.length;
-    const mask = crypto.randomBytes(4);
-    const head = n < 126 ? Buffer.from([first, (masked ? 0x80 : 0) | n])
-        : Buffer.concat([Buffer.from([first, (masked ? 0x80 : 0) | 127]), (() => { const b = Buffer.alloc(8); b.writeBigUInt64BE(BigInt(n)); return b; })()]);
-    if (n >= 126 && n < 65536) {
-        const short = Buffer.from([first, (masked ? 0x80 : 0) | 126, n >> 8, n & 255]);
-        return Buffer.concat(masked ? [short, mask, data.map((c, i) => c ^ mask[i % 4])] : [short, data]);
-    }
-    return Buffer.concat(masked ? [head, mask, data.map((c, i) => c ^ mask[i % 4])] : [head, data]);
-}
-
-// A WebSocket by hand: {write, closed(), text(), close code}.
-function rawSocket({ query = 'transport=websocket', headers = '' } = {}) {
-    return new Promise((resolve, reject) => {
-        const socket = net.connect(echo.port, '127.0.0.1');
-        const state = { got: Buffer.alloc(0), ended: false, socket };
-        socket.on('error', () => {});
-        socket.on('close', () => (state.ended = true));
-        socket.on('data', (d) => (state.got = Buffer.concat([state.got, d])));
-        state.write = (bytes) => socket.write(bytes);
-        state.gone = () => until(() => state.ended, 'the end of the connection', { seconds: 5 });
-        state.until = (text) => until(() => state.got.includes(text), `${text} on the wire`, { seconds: 5 });
-        // The code of the server's close frame, at the end of what came.
-        state.code = async () => {
-            await state.gone();
-            const tail = state.got.subarray(-4);
-            return tail[0] === 0x88 && tail[1] === 2 ? tail.readUInt16BE(2) : 0;
-        };
-        const key = crypto.randomBytes(16).toString('base64');
-        socket.write(`GET /socket.io/?EIO=4&${query} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
-            `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n${headers}\r\n`);
-        until(() => state.got.includes('\r\n\r\n') || state.ended, 'an answer to the upgrade', { seconds: 5 }).then(() => resolve(state), reject);
-    });
-}
+const { path, session, poll, post, isGone, rawSocket } = rawTools(() => echo);
 
 test('errors are worded as Node words them', async () => {
     const cases = [
@@ -233,23 +180,6 @@ test('a second GET and an aborted GET end the session', async () => {
     await hanging;
     await sleep(50);
     assert.ok(await isGone(other));
-});
-
-test('a client that does not read is dropped at its cap, the others get everything', async () => {
-    const slow = await rawSocket();
-    await slow.until('pingInterval');
-    slow.write(frame('40'));
-    await slow.until('40{"sid"');
-    slow.socket.pause();
-    const good = await echo.connect({ transports: ['websocket'] });
-    let ticks = 0;
-    good.on('tick', () => ticks++);
-    const before_ = (await echo.stats()).slow;
-    good.emit('go', { n: 2000, size: 8000, gap: 1 });
-    await until(() => ticks === 2000, 'all ticks at the healthy client', { seconds: 60 });
-    assert.equal((await echo.stats()).slow, before_ + 1);
-    slow.socket.destroy();
-    good.disconnect();
 });
 
 test('after all this a stock client still connects', async () => {

@@ -186,3 +186,29 @@ test("a server's own broadcasts are restored too", async () => {
     assert.equal((await missed)[0], 2);
     for (const s of [socket, speaker]) s.disconnect();
 });
+
+test('one server without Redis restores from memory, for the same identity, what was missed', async () => {
+    const alone = await Echo.start('--kit', '--recovery', '--ping-interval', '25000', '--ping-timeout', '20000', '--connect-timeout', '30000');
+    const socket = await alone.connect({ transports: ['websocket'], auth: { token: 'alice' } });
+    const speaker = await alone.connect({ transports: ['websocket'] });
+    socket.got = [];
+    socket.on('n', (n) => socket.got.push(n));
+    const say = (n, room = 'clinic:1') => speaker.timeout(5000).emitWithAck('say', { room, ev: 'n', args: [n] });
+    await say(0);
+    await until(() => socket.got.length === 1, 'the first event');
+    const { id } = socket;
+    await lose(socket);
+    for (let n = 1; n < 50; n++) await say(n);
+    await say(999, 'clinic:other');
+    await comeBack(socket);
+    assert.deepEqual([socket.recovered, socket.id], [true, id]);
+    await say(50);
+    await until(() => socket.got.length >= 51, 'the live event');
+    assert.deepEqual(socket.got, numbers(51));
+    await lose(socket);
+    socket.auth = { token: 'mallory' };
+    await comeBack(socket);
+    assert.equal(socket.recovered, false);
+    assert.notEqual(socket.id, id);
+    await alone.stop();
+});

@@ -1,0 +1,184 @@
+// Every line of bad input that the server must stand, one test a line; the names are the list.
+// More of each kind is in socketio_hostile.test.mjs and lib/socketio/packet_test.c.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { connected, Echo, next, sleep, until } from './socketio_echo.mjs';
+import { frame, rawTools } from './socketio_raw.mjs';
+
+let echo;
+before(async () => {
+    echo = await Echo.start('--kit', '--ping-interval', '60000', '--ping-timeout', '60000', '--connect-timeout', '60000',
+        '--origin', 'https://clinic.example');
+});
+after(() => echo.stop());
+const { path, session, poll, post, isGone, rawSocket } = rawTools(() => echo);
+const json = async (response) => [response.status, await response.json()];
+const text = { 'content-type': 'text/plain' };
+
+// A polling session whose POSTs end it.
+async function endedBy(...packets) {
+    const sid = await session();
+    await post(sid, packets.join('\x1e'));
+    let last = '';
+    for (let i = 0; i < 3 && !last.includes('Session ID unknown'); i++) last = await (await poll(sid)).text();
+    assert.match(last, /Session ID unknown/, packets.join(' ').slice(0, 80));
+}
+
+// The close code after these frames.
+async function codeOf(bytes) {
+    const ws = await rawSocket();
+    await ws.until('pingInterval');
+    ws.write(bytes);
+    return ws.code();
+}
+
+test('EIO=3 is refused in the words of Node', async () => {
+    assert.deepEqual(await json(await fetch(`${echo.url}/socket.io/?EIO=3&transport=polling`)), [400, { code: 5, message: 'Unsupported protocol version' }]);
+});
+
+test('an unknown sid is refused', async () => {
+    assert.deepEqual(await json(await poll('nobody')), [400, { code: 1, message: 'Session ID unknown' }]);
+    const ws = await rawSocket({ query: 'transport=websocket&sid=nobody' });
+    assert.match(ws.got.toString('latin1'), /^HTTP\/1\.1 400 /);
+});
+
+test('a second GET while one waits ends the session', async () => {
+    const sid = await session();
+    const first = poll(sid);
+    await sleep(100);
+    assert.equal((await poll(sid)).status, 400);
+    assert.equal(await (await first).text(), '1');
+    assert.ok(await isGone(sid));
+});
+
+test('an aborted GET ends the session', async () => {
+    const sid = await session();
+    const abort = new AbortController();
+    const hanging = fetch(path(`transport=polling&sid=${sid}`), { signal: abort.signal }).catch(() => null);
+    await sleep(100);
+    abort.abort();
+    await hanging;
+    await until(async () => (await post(sid, '3')).status === 400, 'the end of the session'); // a GET would wait
+});
+
+test('a POST of application/octet-stream is refused', async () => {
+    const sid = await session();
+    assert.equal((await post(sid, '40', { 'content-type': 'application/octet-stream' })).status, 400);
+    assert.ok(await isGone(sid));
+});
+
+test('an over-limit POST is 413, an over-limit message closes with 1009', async () => {
+    assert.equal((await post(await session(), '4'.repeat(1_000_001))).status, 413);
+    assert.equal(await codeOf(frame('4'.repeat(1_000_001))), 1009);
+    assert.equal(await codeOf(frame('4', { length: 2 ** 40 })), 1009);
+});
+
+test('invalid UTF-8 is refused on both transports', async () => {
+    const sid = await session();
+    assert.equal((await post(sid, Buffer.from('343232ff', 'hex'), text)).status, 400);
+    assert.ok(await isGone(sid));
+    assert.equal(await codeOf(frame(Buffer.from([0x34, 0xff]))), 1007);
+});
+
+test('an unmasked frame closes with 1002', async () => {
+    assert.equal(await codeOf(frame('40', { masked: false })), 1002);
+});
+
+test('an endlessly fragmented frame closes with 1008', async () => {
+    assert.equal(await codeOf(Buffer.concat([frame('4', { first: 1 }), ...Array.from({ length: 5000 }, () => frame('', { first: 0 }))])), 1008);
+});
+
+test('reserved bits and reserved opcodes close with 1002', async () => {
+    for (const first of [0xc1, 0xa1, 0x91, 0x83, 0x8b]) assert.equal(await codeOf(frame('40', { first })), 1002);
+});
+
+test('a flood of pings closes with 1008', async () => {
+    assert.equal(await codeOf(Buffer.concat(Array.from({ length: 300 }, () => frame('p', { first: 0x89 })))), 1008);
+});
+
+test('packet types with garbage end the session', async () => {
+    for (const packet of ['9', '4', '4x', '40x', '42', '42{}', '42[', '42[1', '42["a"', '43', '43[]', '431', '44', '46', '47', '2', '0', '5', '\x1e']) await endedBy('40', packet);
+});
+
+test('51- without its attachments ends the session', async () => {
+    await endedBy('40', '451-["ev",{"_placeholder":true,"num":0}]', '42["ev"]');
+    await endedBy('40', '451-["ev",{"_placeholder":true,"num":1}]');
+});
+
+test('5999999999- is refused before anything is kept for it', async () => {
+    await endedBy('40', '45999999999-["ev"]');
+    await endedBy('40', '46999999999-1["ev"]');
+});
+
+test('a namespace of 64 KiB ends the session', async () => {
+    await endedBy(`40/${'n'.repeat(65536)},`);
+});
+
+test('an ack id beyond 2^53 ends the session', async () => {
+    await endedBy('40', '429007199254740992["echo"]');
+    await endedBy('40', `42${'9'.repeat(30)}["echo"]`);
+    const sid = await session();
+    await post(sid, '40\x1e429007199254740991["echo",1]');
+    let heard = '';
+    for (let i = 0; i < 2 && !heard.includes('43'); i++) heard += await (await poll(sid)).text();
+    assert.match(heard, /439007199254740991\[1\]/);
+});
+
+test('CONNECT twice ends the session', async () => {
+    await endedBy('40', '40');
+    await endedBy('40/doctor,', '40/doctor,');
+});
+
+test('events before CONNECT end the session', async () => {
+    await endedBy('42["echo",1]');
+    await endedBy('40', '42/doctor,["echo",1]');
+});
+
+test('a join forged by a client joins nothing', async () => {
+    const socket = await echo.connect({ transports: ['websocket'], auth: { clinic: 'x', rooms: ['clinic:y'] } });
+    let heard = 0;
+    socket.on('secret', () => heard++);
+    socket.emit('join', 'clinic:y');
+    socket.emit('bcast', { room: 'clinic:y', ev: 'secret', data: 1 });
+    const done = next(socket, 'done');
+    socket.emit('bcast', { room: 'clinic:x', ev: 'done', data: 1 });
+    await done;
+    assert.equal(heard, 0);
+    socket.disconnect();
+});
+
+test('a foreign Origin is refused on both transports', async () => {
+    assert.equal((await fetch(path('transport=polling'), { headers: { origin: 'https://evil.example' } })).status, 403);
+    const ws = await rawSocket({ headers: 'Origin: https://evil.example\r\n' });
+    assert.match(ws.got.toString('latin1'), /^HTTP\/1\.1 403 /);
+});
+
+test('a client that sends no pong is dropped', async () => {
+    const quick = await Echo.start('--kit', '--ping-interval', '300', '--ping-timeout', '200');
+    const socket = quick.client({ transports: ['websocket'] });
+    socket.io.once('open', () => (socket.io.engine.onHeartbeat = () => {}));
+    socket.connect();
+    await connected(socket);
+    const send = socket.io.engine._sendPacket.bind(socket.io.engine);
+    socket.io.engine._sendPacket = (type, ...rest) => type !== 'pong' && send(type, ...rest);
+    await next(socket, 'disconnect', 20);
+    await quick.stop();
+});
+
+test('a slow reader is dropped at its cap and counted, the others get everything', async () => {
+    const roomy = await Echo.start('--kit', '--ping-interval', '60000', '--ping-timeout', '60000', '--connect-timeout', '60000');
+    const slow = await rawTools(() => roomy).rawSocket();
+    await slow.until('pingInterval');
+    slow.write(frame('40'));
+    await slow.until('40{"sid"');
+    slow.socket.pause();
+    const good = await roomy.connect({ transports: ['websocket'] });
+    let ticks = 0;
+    good.on('tick', () => ticks++);
+    good.emit('go', { n: 600, size: 40_000, gap: 2 }); // 24 MB: more than the kernel and the cap hold
+    await until(() => ticks === 600, 'all ticks at the healthy client', { seconds: 60 });
+    assert.equal((await roomy.stats()).slow, 1);
+    slow.socket.destroy();
+    await roomy.stop();
+});

@@ -55,6 +55,8 @@ static struct problem *slot_open(void *user, unsigned number, void **ret_state)
             free(slot);
             return p;
         }
+        reader_patience(slot->reader,
+                        (int)conf_uint(source->app->conf, "NEXACORE_READ_PAGE_SECONDS") * 1000);
     }
     *ret_state = slot;
     return NULL;

@@ -7,7 +7,7 @@ import type { Socket } from 'socket.io-client';
 
 import { ApiProblem } from '../lib/api';
 import { type Numbers, Sequence } from '../lib/sequence';
-import type { Urgency } from '../lib/types';
+import type { FormState, Urgency } from '../lib/types';
 import { accessToken, me, sessionEnded } from './session';
 
 // stale: connected, but something was missed and is being read again.
@@ -86,9 +86,15 @@ async function catchUp(to: Socket, client: QueryClient) {
     else liveState.value = 'live';
 }
 
+// How far a form is, for the card that shows it; it never goes back.
+function progressed(client: QueryClient, { formId, status, progress }: Pick<FormState, 'formId' | 'status' | 'progress'>) {
+    client.setQueryData<FormState>(['forms', formId, 'status'], (old) => (old && old.progress < progress ? { ...old, status, progress } : old));
+}
+
 function take(client: QueryClient, name: string, payload: unknown) {
     for (const key of STALE[name] ?? []) void client.invalidateQueries({ queryKey: [key] });
     if (name === 'alert:new') newAlert(payload as NewAlert);
+    if (name === 'intake:progress') progressed(client, payload as FormState);
     if (name === 'alert:acknowledged') dismiss((payload as { alertId: string }).alertId);
 }
 

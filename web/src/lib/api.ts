@@ -60,6 +60,10 @@ export async function post<T>(path: string, body: unknown): Promise<T> {
     return (await send('POST', path, { body: JSON.stringify(body), headers })).json();
 }
 
+export async function remove(path: string): Promise<void> {
+    await send('DELETE', path);
+}
+
 export async function patch<T>(path: string, body: unknown, etag = ''): Promise<T> {
     const headers: Record<string, string> = { 'content-type': 'application/json' };
     if (etag) headers['if-match'] = etag;

@@ -85,6 +85,7 @@ export interface FormState {
     patientId?: string;
     alertId?: string;
     error?: string;
+    duplicateOf?: string;
     processedAt?: string;
 }
 
@@ -115,6 +116,7 @@ export interface FieldValue {
     confidence: number;
     page?: number;
     box?: Box;
+    learned?: boolean; // found by its place in a learned layout
 }
 
 export interface Reason {
@@ -140,7 +142,18 @@ export interface Form extends FormState {
     pages: number | null;
     lockedBy: string | null;
     lockedUntil: string | null;
+    layout: Layout | null;
     parsed: Parsed | null;
+}
+
+// Where a clinic's forms of one kind have their labels and values.
+export interface Layout {
+    id: string;
+    anchors: number;
+    fields: string[];
+    confirmedForms: number;
+    learnedAt: string;
+    lastUsedAt: string;
 }
 
 export interface QueueItem extends FormState {

@@ -10,6 +10,7 @@ import { ApiProblem, patch } from '../../lib/api';
 import { useForm } from '../../lib/query';
 import { FIELDS, type FieldKey, type Form, type Parsed } from '../../lib/types';
 import { Badge, Disclaimer, Loaded, Problem, Title, UrgencyBadge } from '../../ui/parts';
+import { LayoutNote } from './layout_note';
 import { PageView } from './page_view';
 import { fieldText, Reasons, refusalText, ReviewWhy } from './why';
 
@@ -48,10 +49,10 @@ interface FieldProps {
 }
 
 function Field({ name, parsed, value, locked, wrong, onEdit, onFocus }: FieldProps) {
-    const { confidence, value: was } = parsed.fields[name];
+    const { confidence, value: was, learned } = parsed.fields[name];
     const doubtful = was !== null && confidence < 0.6;
     const hint = `hint-${name}`;
-    const notes = [doubtful && t('review.doubtful'), wrong && t('review.wrong')].filter(Boolean).join(' · ');
+    const notes = [doubtful && t('review.doubtful'), learned && t('review.learned'), wrong && t('review.wrong')].filter(Boolean).join(' · ');
     return (
         <label class={`field ${LONG.includes(name) ? 'long' : ''} ${doubtful || wrong ? 'doubt' : ''}`}>
             <span>
@@ -180,6 +181,12 @@ function Summary({ form }: { form: Form }) {
             </p>
             {form.parsed && <Reasons triage={form.parsed.triage} />}
             {form.status === 'REVIEW' && form.parsed && <ReviewWhy why={form.parsed.reviewWhy} />}
+            {form.duplicateOf && (
+                <p class="note warn">
+                    {t('forms.duplicate')} <a href={`/forms/${form.duplicateOf}`}>{t('forms.earlier')}</a>
+                </p>
+            )}
+            {form.layout && <LayoutNote layout={form.layout} />}
             <Disclaimer />
         </>
     );

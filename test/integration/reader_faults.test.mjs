@@ -1,0 +1,91 @@
+// The jailed reader crashes, hangs or meets a file that does it each time: that child ends alone, the
+// form is tried again, three times at most, and then waits for a person with a reason; the forms
+// behind it are read.
+//
+// Rule: faults come from outside, by signals to the child's own process id; nothing in the product
+// is told of the test.
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import { after, before, test } from 'node:test';
+
+import { sleep } from '../../tools/lib/process.mjs';
+import { formBytes, startWorld } from '../lib/world.mjs';
+
+const PATIENCE_S = 15; // above what a page takes in a sanitizer build on a busy machine
+const FORM = 'en-below-unwell.png';
+let world;
+before(async () => (world = await startWorld({ workers: 1, env: { NEXACORE_READ_PAGE_SECONDS: String(PATIENCE_S) } })));
+after(() => world?.stop());
+
+const upload = async (bytes) => (await world.as('admissions').upload(bytes)).body.formId;
+const status = async (id) => (await world.as('admissions').get(`/api/v1/intake/${id}/status`)).body;
+const isFinal = (f) => ['PROCESSED', 'REVIEW', 'FAILED'].includes(f.status);
+
+// Children of the worker that are jailed and at work: they use the processor between two looks.
+function readers() {
+    const parent = world.system.works[0].pid;
+    const tasks = fs.readdirSync(`/proc/${parent}/task`);
+    return tasks.flatMap((t) => fs.readFileSync(`/proc/${parent}/task/${t}/children`, 'utf8').trim().split(' ').filter(Boolean)).map(Number)
+        .filter((pid) => /nexacore-reader/.test(fs.readFileSync(`/proc/${pid}/cmdline`, 'utf8')));
+}
+const ticks = (pid) => fs.readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1].split(' ').slice(11, 13).reduce((a, b) => a + Number(b), 0);
+
+// Waits for the child that reads form `id`, after the form's job began again.
+async function busyReader(id, seconds = 60) {
+    for (const end = Date.now() + seconds * 1000; Date.now() < end;) {
+        const f = await status(id);
+        if (isFinal(f)) return { form: f };
+        const before = new Map(readers().map((pid) => [pid, ticks(pid)]));
+        await sleep(60);
+        for (const pid of readers())
+            if (f.status === 'OCR' && before.has(pid) && ticks(pid) > before.get(pid) && /^Seccomp:\t2$/m.test(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))) return { pid };
+    }
+    throw new Error('no child read the form');
+}
+
+test('progress goes up step by step to 100, on the status and as it happens', async () => {
+    const listener = await world.listen('admissions');
+    const id = await upload(formBytes('en-two-pages-unwell.pdf'));
+    const seen = [];
+    for (let f = await status(id); ; f = await status(id)) {
+        if (f.progress !== seen.at(-1)) seen.push(f.progress);
+        if (isFinal(f)) break;
+        await sleep(30);
+    }
+    assert.deepEqual(seen, [...seen].sort((a, b) => a - b), 'it never goes back');
+    assert.equal(seen.at(-1), 100);
+    await listener.next('intake:processed', { where: (p) => p.formId === id });
+    const told = listener.events.filter((e) => e.name === 'intake:progress' && e.payload.formId === id).map((e) => e.payload.progress);
+    assert.deepEqual(told, [...new Set(told)].sort((a, b) => a - b));
+    assert.ok(told.length >= 6, `told ${told}: two pages decoded and read, scrubbed, scored, stored`);
+});
+
+test('a child that hangs is ended after its time, and the form is read by the next', async () => {
+    const id = await upload(formBytes(FORM));
+    const { pid } = await busyReader(id);
+    process.kill(pid, 'SIGSTOP');
+    const form = await world.form('admissions', id, { seconds: PATIENCE_S + 90 });
+    assert.ok(['PROCESSED', 'REVIEW'].includes(form.status), JSON.stringify(form));
+    assert.ok(!fs.existsSync(`/proc/${pid}`), 'the stopped child is gone');
+    assert.ok(world.system.works[0].pid > 0 && fs.existsSync(`/proc/${world.system.works[0].pid}`));
+});
+
+test('a form that crashes the reader three times waits for a person, with a reason; the next is read', async () => {
+    const id = await upload(Buffer.concat([formBytes(FORM), Buffer.from([1])]));
+    let crashes = 0;
+    let form;
+    while (!form) {
+        const found = await busyReader(id, 120);
+        form = found.form;
+        if (!found.pid) continue;
+        process.kill(found.pid, 'SIGSEGV');
+        crashes++;
+        while (fs.existsSync(`/proc/${found.pid}`)) await sleep(20);
+    }
+    assert.deepEqual([form.status, form.error, form.requiresReview], ['FAILED', 'reader-crashed', true]);
+    assert.equal(crashes, 3);
+    const queue = (await world.as('admissions').get('/api/v1/intake/review-queue')).body.items;
+    assert.ok(queue.some((f) => f.formId === id && f.error === 'reader-crashed'));
+    const good = await world.form('admissions', await upload(formBytes('en-table-vaccines.jpg')));
+    assert.ok(['PROCESSED', 'REVIEW'].includes(good.status), JSON.stringify(good));
+});

@@ -96,9 +96,10 @@ const REFUSED = {
         'claims-49.tif': () => bad.tiffClaims(7000, 7000),
         'pdf-behind.jpg': () => bad.jpegHeadPdf(pdf()),
         'head-only.png': () => png().subarray(0, 8),
+        'head-only.pdf': () => Buffer.from('%PDF-1.7\n'),
         'head-only.jpg': () => Buffer.from([0xff, 0xd8, 0xff, 0xe0]),
     },
-    'no-pages': { 'tree-loop.pdf': () => bad.pdfTreeLoop(), 'head-only.pdf': () => Buffer.from('%PDF-1.7\n'), 'head-only.tif': () => Buffer.from('II*\0', 'latin1') },
+    'no-pages': { 'tree-loop.pdf': () => bad.pdfTreeLoop(), 'head-only.tif': () => Buffer.from('II*\0', 'latin1') },
 };
 
 test('files that are no form are refused, each with its reason, and the form behind them is read', async () => {

@@ -163,16 +163,39 @@ static void national_id_put(struct parsed_form *form, struct parsed_value v)
     form->national_id_type = str_eq(str_of(form->language), STR("en")) ? "SSN" : "CC";
 }
 
+/* Where a card is named and eight digits or more follow closely: a number that was misread is still
+ * nearly the card. The text's end when there is none. */
+static size_t mangled_card(struct str text)
+{
+    static const char *const names[] = {"card", "tarjeta", "visa", "mastercard"};
+    enum { NEAR = 28, DIGITS = 8 };
+    for (size_t i = 0; i < text.n; i++)
+        for (size_t k = 0; k < ARRAY_LEN(names); k++) {
+            size_t n = strlen(names[k]), digits = 0;
+            if (text.n - i < n || !str_eq_nocase((struct str){text.p + i, n}, str_of(names[k])))
+                continue;
+            for (size_t j = i + n; j < text.n && j < i + n + NEAR; j++)
+                digits += text.p[j] >= '0' && text.p[j] <= '9';
+            if (digits >= DIGITS)
+                return i;
+        }
+    return text.n;
+}
+
 /* A sentence that holds a card number ("Pay with 4111...") is no complaint: it is left out. */
 static struct str without_card_sentence(struct str text)
 {
     struct pan_span span;
-    if (pan_find(text, &span, 1) == 0)
+    size_t at = mangled_card(text);
+    bool mangled = at < text.n;
+    if (pan_find(text, &span, 1) > 0 && (!mangled || span.start < at))
+        at = span.start;
+    if (at == text.n)
         return text;
-    for (size_t i = span.start; i > 0; i--)
+    for (size_t i = at; i > 0; i--)
         if (text.p[i - 1] == '.')
             return str_trim((struct str){text.p, i - 1});
-    return text;
+    return mangled ? str_trim((struct str){text.p, at}) : text;
 }
 
 /* Nobody is born after today. */
@@ -194,7 +217,7 @@ static void field_put(struct arena *arena, struct parsed_form *form, const json_
         return;
     struct str raw = text_of(json_object_get(item, "text")), normal = STR_NONE;
     enum date_order order = form->day_first ? DATE_DAY_FIRST : DATE_MONTH_FIRST;
-    if (field == FIELD_CHIEF_COMPLAINT)
+    if (field_group(field) == GROUP_TEXT)
         raw = without_card_sentence(raw);
     double fit = parsed_is_blank(raw) ? 0 : field_normal(arena, field, raw, order, &normal);
     if (field == FIELD_DATE_OF_BIRTH && parsed_is_future(normal))

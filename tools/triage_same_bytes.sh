@@ -10,7 +10,7 @@ mkdir "$dir/triage" && cp "$data" "$dir/triage/triage_data.h"
 flags=(-std=gnu17 -D_GNU_SOURCE -Ilib -I"$dir")
 below=(lib/base/{arena,buf,clock,crypt,mem,problem,str,uuid}.c lib/json/json_out.c)
 libs=(-lunistring -lcrypto -lpthread)
-own=(lib/triage/{same_bytes,assertion,default,pattern,rules,score,symbols,text,together,units,vitals,write}.c)
+own=(lib/triage/{same_bytes,assertion,classes,default,pattern,rules,score,symbols,text,together,units,vitals,write}.c)
 
 (cd "$dir" && for c in "${below[@]}"; do gcc -std=gnu17 -D_GNU_SOURCE -I"$OLDPWD/lib" -O1 -c "$OLDPWD/$c"; done)
 for how in "gcc -O0" "gcc -O3" "clang -O0" "clang -O3"; do

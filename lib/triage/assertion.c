@@ -191,10 +191,28 @@ static enum brk brk_before(const struct tokens *t, size_t at)
     return at < t->n ? (enum brk)t->t[at].brk : BRK_SENTENCE;
 }
 
+/* 'y' or 'n' when the token is an answer printed on forms, 0 when it is not. */
+static char printed_answer(const struct tokens *t, size_t at)
+{
+    static const struct str yes[] = {STR("si"), STR("yes"), STR("s"), STR("y")};
+    static const struct str no[] = {STR("no"), STR("n")};
+    struct str word = {t->norm + t->t[at].norm, t->t[at].norm_len};
+    for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
+        if (str_eq(word, yes[i]))
+            return 'y';
+    }
+    return str_eq(word, no[0]) || str_eq(word, no[1]) ? 'n' : 0;
+}
+
 /* "Chest pain: No" answers a label; such a no says nothing of what follows, above all when that is
  * a label itself ("Chest pain: No  Cough: Yes"). */
 static bool is_answer(const struct tokens *t, const struct match *m, size_t next_to)
 {
+    /* "No, the pain is the same" answers what was asked before */
+    bool opens = m->from == 0 || t->t[m->from].brk == BRK_SENTENCE;
+    if (opens && m->to == m->from + 1 && printed_answer(t, m->from) == 'n' &&
+        brk_before(t, m->to) == BRK_COMMA)
+        return true;
     if (m->from == 0 || t->t[m->from].brk != BRK_COLON)
         return false;
     enum brk after = brk_before(t, m->to);
@@ -250,19 +268,6 @@ static bool post_reaches(const struct contexts *c, const struct match *m, struct
     if (m->owner == TRIGGER_NEG_POST && has_own_object(c, m))
         return false;
     return distance <= reach[m->owner] && !is_ended(c, m->owner, mention.to, m->from, mention);
-}
-
-/* 'y' or 'n' when the token is an answer printed on forms, 0 when it is not. */
-static char printed_answer(const struct tokens *t, size_t at)
-{
-    static const struct str yes[] = {STR("si"), STR("yes"), STR("s"), STR("y")};
-    static const struct str no[] = {STR("no"), STR("n")};
-    struct str word = {t->norm + t->t[at].norm, t->t[at].norm_len};
-    for (size_t i = 0; i < ARRAY_LEN(yes); i++) {
-        if (str_eq(word, yes[i]))
-            return 'y';
-    }
-    return str_eq(word, no[0]) || str_eq(word, no[1]) ? 'n' : 0;
 }
 
 static bool is_box(const struct tokens *t, size_t at)

@@ -82,13 +82,12 @@ static struct problem *add_phrases(struct loader *l, struct pattern_set *set, st
 {
     while (phrases.n > 0) {
         struct str phrase = str_cut(&phrases, '|');
-        struct pattern p;
-        const char *wrong = pattern_compile(l->rules->symbols, phrase, gap_min, gap_max, &p);
+        struct pattern like = {.owner = owner, .lang = (uint8_t)lang};
+        like.e[0].gap_min = (uint8_t)gap_min;
+        like.e[0].gap_max = (uint8_t)gap_max;
+        const char *wrong = phrase_add(l->rules, set, phrase, &like);
         if (wrong != NULL)
             return refuse(l, wrong);
-        p.owner = owner;
-        p.lang = (uint8_t)lang;
-        pattern_set_add(l->rules->arena, set, &p);
     }
     return NULL;
 }
@@ -143,9 +142,18 @@ static size_t concept_index(const struct triage_rules *rules, const char *id)
     return i;
 }
 
+/* "@name class - - - - - - en es" */
+static struct problem *read_class(struct loader *l, const struct str *c)
+{
+    const char *wrong = class_add(l->rules->arena, l->rules->classes, c);
+    return wrong != NULL ? refuse(l, wrong) : NULL;
+}
+
 static struct problem *read_concept(struct loader *l, struct str *c)
 {
     struct triage_rules *rules = l->rules;
+    if (str_eq(c[1], STR("class")) && str_starts(c[0], STR("@")))
+        return read_class(l, c);
     struct concept k = {0};
     TRY(read_columns(l, c, &k));
     if (concept_index(rules, k.id) < rules->concept_count)
@@ -159,6 +167,8 @@ static struct problem *read_overlay(struct loader *l, struct str *c)
 {
     struct triage_rules *rules = l->rules;
     struct concept k = {0};
+    if (str_starts(c[0], STR("@")))
+        return read_concept(l, c);
     TRY(read_columns(l, c, &k));
     size_t at = concept_index(rules, k.id);
     if (at == rules->concept_count)
@@ -256,6 +266,7 @@ struct problem *triage_rules_load_overlaid(struct str lexicon, struct str trigge
     CLEANUP(triage_rules_free) struct triage_rules *rules = arena_make(arena, struct triage_rules);
     rules->arena = arena;
     rules->symbols = symbols_new(arena);
+    rules->classes = classes_new(arena);
     rules->concepts = arena_array(arena, CONCEPTS_MAX + 1, sizeof(*rules->concepts));
     struct loader words = {rules, "lexicon", 0, NULL}, more = {rules, "overlay", 0, NULL};
     TRY(read_file(&words, lexicon, 10, read_concept));

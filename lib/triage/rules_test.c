@@ -1,5 +1,6 @@
 /* Tests of the rule loader: each way a file can be wrong is refused, naming line and reason.
- * Usage: triage_rules_test rules.c pattern.c (the loader's sources, read for their refusals) */
+ * Usage: triage_rules_test rules.c pattern.c classes.c (the loader's sources, read for their
+ * refusals) */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,9 +18,11 @@ static char **sources;
 #define LINE(id, group, level, points, persist, age, sex, en)                                      \
     HEAD "# first\n" id "\t" group "\t" level "\t" points "\t" persist "\t" age "\t" sex           \
          "\tx\t" en "\t\n"
-#define PHRASE(en) LINE("a", "b", "LOW", "1", "cur", "*", "*", en)
-#define TWELVE     "a b c d e f g h i j k l"
-#define SIXTY      "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff"
+#define PHRASE(en)                  LINE("a", "b", "LOW", "1", "cur", "*", "*", en)
+#define CLASS_LINE(name, level, en) name "\tclass\t" level "\t-\t-\t-\t-\t-\t" en "\t\n"
+#define CLASS(name, level, en)      HEAD CLASS_LINE(name, level, en)
+#define TWELVE                      "a b c d e f g h i j k l"
+#define SIXTY                       "aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff"
 
 /* What is loaded, and what the problem says of it, whole. */
 static const struct refusal {
@@ -82,6 +85,22 @@ static const struct refusal {
      "lexicon line 3: a number is #year or #LEAST-MOST up to 9999"},
     {PHRASE("_ a"), TRIGGERS, "", "lexicon line 3: a phrase does not begin with a gap"},
     {PHRASE("a| |b"), TRIGGERS, "", "lexicon line 3: an empty phrase"},
+    {CLASS("@P", "-", "pain"), TRIGGERS, "",
+     "lexicon line 2: a class is named @ and lower case letters"},
+    {CLASS("@", "-", "pain"), TRIGGERS, "",
+     "lexicon line 2: a class is named @ and lower case letters"},
+    {CLASS("@p", "LOW", "pain"), TRIGGERS, "",
+     "lexicon line 2: a class has - in the columns of a concept"},
+    {CLASS("@p", "-", "a|@q"), TRIGGERS, "", "lexicon line 2: a class holds words, no class"},
+    {HEAD CLASS_LINE("@p", "-", "a") CLASS_LINE("@p", "-", "b"), TRIGGERS, "",
+     "lexicon line 3: this class stands on an earlier line too"},
+    {PHRASE("@p a"), TRIGGERS, "", "lexicon line 3: no such class on an earlier line"},
+    {CLASS("@p", "-", "") "a\tb\tLOW\t1\tcur\t*\t*\tx\t@p a\t\n", TRIGGERS, "",
+     "lexicon line 3: the class has no words in this language"},
+    {CLASS("@p", "-", "a|b") "a\tb\tLOW\t1\tcur\t*\t*\tx\t@p @p @p @p @p\t\n", TRIGGERS, "",
+     "lexicon line 3: too many classes in a phrase"},
+    {CLASS("@p", "-", "a|Pain") "a\tb\tLOW\t1\tcur\t*\t*\tx\t@p b\t\n", TRIGGERS, "",
+     "lexicon line 3: phrases are lower case ASCII without accents"},
     {PHRASE("a _"), TRIGGERS, "", "lexicon line 3: a phrase does not end with a gap"},
 };
 
@@ -122,10 +141,60 @@ static void test_more_than_the_tables_hold_is_refused(void **state)
         &(struct refusal){words.data, TRIGGERS, "", "lexicon line 2: too many words in the rules"});
 }
 
+static void test_a_class_stands_for_each_choice_of_its_words(void **state)
+{
+    (void)state;
+    struct arena *arena = arena_new((size_t)16 << 20);
+    struct triage_rules *rules = NULL;
+    const char *text = CLASS("@hurts", "-", "hurts|ach*|is _ sore") CLASS_LINE(
+        "@chest", "-", "chest|breast bone") "a\tb\tURGENT\t70\tcur\t*\t*\tx\t@chest _ @hurts\t\n";
+    assert_null(triage_rules_load(str_of(text), STR(TRIGGERS), &rules));
+    static const char *const said[] = {"chest hurts", "my breast bone really aches",
+                                       "chest is very sore", "chest cold"};
+    for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+        struct triage_text t = {"a", str_of(said[i])};
+        struct triage_input in = {
+            .lang = STR("en"), .age_months = 480, .texts = &t, .text_count = 1};
+        struct triage_result r;
+        triage_score(arena, rules, &in, &r);
+        assert_int_equal(r.emergency, i < 3);
+    }
+    triage_rules_free(&rules);
+    arena_free(&arena);
+}
+
+static void check_too_many(const char *name, const char *said, int lines, const char *phrase)
+{
+    CLEANUP(buf_free) struct buf text = BUF_MAX((size_t)1 << 20);
+    buf_add_str(&text, STR(HEAD));
+    for (int i = 0; i < lines; i++)
+        buf_addf(&text, "@%s%c%c\tclass\t-\t-\t-\t-\t-\t-\ta|b|c|d|e|f|g|h|i|j|k|l|m|n|o|p\t\n",
+                 name, 'a' + i / 26, 'a' + i % 26);
+    buf_addf(&text, "a\tb\tLOW\t1\tcur\t*\t*\tx\t%s\t\n", phrase);
+    buf_add_c(&text, '\0');
+    check_refused(&(struct refusal){text.data, TRIGGERS, "", said});
+}
+
+static void test_classes_have_bounds(void **state)
+{
+    (void)state;
+    const char *ninety =
+        "@paa aaaaaaaaaa aaaaaaaaaa aaaaaaaaaa aaaaaaaaaa aaaaaaaaaa aaaaaaaaaa aaaaaaaaaa";
+    struct arena *arena = arena_new((size_t)1 << 20);
+    check_too_many(
+        "p", "lexicon line 3: a phrase is too long", 1,
+        arena_fmt(arena, "%s %s %s %s %s %s", ninety, ninety, ninety, ninety, ninety, ninety));
+    arena_free(&arena);
+    check_too_many("p", "lexicon line 202: too many classes", 201, "x");
+    check_too_many("p", "lexicon line 3: too many phrases in the rules", 1, "@paa @paa @paa @paa");
+}
+
 /* True when a row above expects this reason, or the limits' test does. */
 static bool is_tested(struct str reason)
 {
-    if (str_eq(reason, STR("too many concepts")) ||
+    if (str_eq(reason, STR("too many concepts")) || str_eq(reason, STR("too many classes")) ||
+        str_eq(reason, STR("a phrase is too long")) ||
+        str_eq(reason, STR("too many phrases in the rules")) ||
         str_eq(reason, STR("too many words in the rules")))
         return true;
     for (size_t i = 0; i < ARRAY_LEN(refusals); i++) {
@@ -153,7 +222,7 @@ static void test_no_refusal_of_the_sources_is_without_a_test(void **state)
 {
     (void)state;
     size_t found = 0;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++) {
         char line[512];
         FILE *f = fopen(sources[i], "r");
         assert_non_null(f);
@@ -169,9 +238,11 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_wrong_line_is_refused_with_its_number_and_reason),
         cmocka_unit_test(test_more_than_the_tables_hold_is_refused),
+        cmocka_unit_test(test_a_class_stands_for_each_choice_of_its_words),
+        cmocka_unit_test(test_classes_have_bounds),
         cmocka_unit_test(test_no_refusal_of_the_sources_is_without_a_test),
     };
-    if (argc != 3)
+    if (argc != 4)
         return 2;
     sources = argv + 1;
     return cmocka_run_group_tests(tests, NULL, NULL);

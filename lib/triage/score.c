@@ -432,6 +432,17 @@ static bool has_words(const struct triage_input *in)
     return false;
 }
 
+/* "My daughter cut her wrists" and nothing else: is she the patient? A person should read it. */
+static bool has_others_red_flag(const struct triage_result *ret, const struct triage_rules *rules)
+{
+    for (size_t i = 0; i < ret->suppressed_count; i++) {
+        const struct concept *k = concept_find(rules, ret->suppressed[i].rule);
+        if (ret->suppressed[i].why == TRIAGE_OTHER && k != NULL && k->level >= TRIAGE_URGENT)
+            return true;
+    }
+    return false;
+}
+
 /* Something was written that no rule knows: not nothing, and a person should read it. */
 static void unknown_complaint(struct scoring *s)
 {
@@ -459,6 +470,8 @@ void triage_score(struct arena *arena, const struct triage_rules *rules,
     size_t said = s.reasons.n;
     if (said == 0 && ret->suppressed_count == 0 && has_words(input))
         unknown_complaint(&s);
+    if (said == 0 && has_others_red_flag(ret, rules))
+        review_add(ret, "red flag of another person");
     score_vitals(&s);
     s.modified |= s.reasons.n > said;
     score_age(&s);

@@ -145,6 +145,7 @@ struct symbols; /* the dictionary */
 struct triage_rules {
     struct arena *arena;
     struct symbols *symbols;
+    struct classes *classes;
     struct concept *concepts;
     size_t concept_count;
     struct pattern_set lexicon, triggers;
@@ -168,6 +169,16 @@ const char *pattern_compile(struct symbols *s, struct str phrase, int gap_min, i
                             struct pattern *ret);
 void pattern_set_add(struct arena *arena, struct pattern_set *set, const struct pattern *p);
 void pattern_set_index(struct arena *arena, struct pattern_set *set, size_t symbols);
+
+struct classes;
+struct classes *classes_new(struct arena *arena);
+/* Adds the class of a line's ten columns ("@pain", "class", six "-", words of en, of es). Returns
+ * NULL or what is wrong with it; likewise phrase_add. */
+const char *class_add(struct arena *arena, struct classes *all, const struct str *columns);
+/* Adds a phrase to `set`, its classes spelt out, with owner, language and gap (of e[0]) of `like`.
+ */
+const char *phrase_add(struct triage_rules *rules, struct pattern_set *set, struct str phrase,
+                       const struct pattern *like);
 
 /* All matches of the set in `tokens`, by start, longest first at each start. */
 void pattern_set_find(struct arena *arena, const struct pattern_set *set, unsigned langs,

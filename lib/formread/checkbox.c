@@ -162,20 +162,42 @@ static double fill_conf(double fill)
                          : 0.6 + 0.38 * (fill - MARKED) / MARKED;
 }
 
+/* The box of a label in running rows, from the size and distance of any clean one: before the
+ * label, or, when nothing is drawn there, its mark was read as the label's first letter. */
+static bool inline_box(const struct page *page, const struct row *rows, int n, int self,
+                       struct rect *ret)
+{
+    struct rect label = rows[self].label;
+    const struct row *model = NULL;
+    for (int i = 0; i < n; i++)
+        if (rows[i].left.w > 0 &&
+            (model == NULL || abs(rows[i].label.y - label.y) < abs(model->label.y - label.y)))
+            model = &rows[i];
+    if (model == NULL)
+        return false;
+    struct rect box = shifted(model->left, model->label, label);
+    if (ink_share(page->bin, box) < MARKED)
+        box.x = label.x;
+    *ret = box;
+    return true;
+}
+
 static void left_judge(const struct page *page, const struct row *rows, int n, int self,
                        struct symptom *s)
 {
     struct rect box = rows[self].left;
     const struct row *model = row_model(rows, n, self, true, page->em);
-    if (box.w <= 0 && model == NULL)
-        return;
     bool learned = box.w <= 0;
-    if (learned) {
+    if (learned && model == NULL && !inline_box(page, rows, n, self, &box))
+        return;
+    if (learned && model != NULL) {
         struct rect label = rows[self].label;
         bool swallowed = abs(label.x - model->left.x) < page->em / 2; /* read as a letter of it */
         if (swallowed)
             label.x = model->label.x;
         box = shifted(model->left, model->label, label);
+        if (ink_share(page->bin, box) < MARKED) /* not even a frame */
+            box.x = label.x;
     }
     double fill = fill_of(page, box);
     s->checked = fill >= MARKED;
@@ -183,11 +205,32 @@ static void left_judge(const struct page *page, const struct row *rows, int n, i
     s->r = box;
 }
 
+/* Where YES and NO stand in this column of labels: the leftmost and the rightmost clean box of its
+ * rows, brought to this row. False when they do not tell two columns apart. */
+static bool columns_learn(const struct row *rows, int n, int self, int em, struct rect *yes,
+                          struct rect *no)
+{
+    struct rect first = {0}, last = {0};
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < rows[i].rights && abs(rows[i].label.x - rows[self].label.x) <= em * 2;
+             k++) {
+            struct rect box = rows[i].right[k];
+            first = first.w == 0 || box.x < first.x ? box : first;
+            last = last.w == 0 || box.x > last.x ? box : last;
+        }
+    if (first.w == 0 || last.x - first.x < first.w)
+        return false;
+    int middle = centre_y(rows[self].rights == 1 ? rows[self].right[0] : rows[self].label);
+    *yes = (struct rect){first.x, middle - first.h / 2, first.w, first.h};
+    *no = (struct rect){last.x, middle - last.h / 2, last.w, last.h};
+    return true;
+}
+
 static void right_judge(const struct page *page, const struct row *rows, int n, int self,
                         struct symptom *s)
 {
     struct rect yes = rows[self].right[0], no = rows[self].right[1];
-    if (rows[self].rights < 2) {
+    if (rows[self].rights < 2 && !columns_learn(rows, n, self, page->em, &yes, &no)) {
         const struct row *model = row_model(rows, n, self, false, page->em);
         if (model == NULL)
             return;

@@ -1,7 +1,9 @@
 /* Character cells ("comb" fields): one letter a cell, read after the cells are pushed together. */
 #include "formread/values.h"
 
-#define CELLS_MIN 5
+#define CELLS_MIN   5
+#define FRAME_SHARE 0.8 /* of the cell, which is taken a little too large */
+#define STRIP       4   /* pixels; frames lean a little */
 
 /* Dividers at even distances; groups ("DD MM YYYY") may stand a little apart. */
 bool comb_is(const int *xs, int n, int em)
@@ -25,21 +27,52 @@ bool comb_is(const int *xs, int n, int em)
     return near * 3 >= count * 2;
 }
 
+/* A strip at `at` that ink crosses from end to end: what is left of a cell's frame. A letter's
+ * stem or bar is shorter. */
+static bool is_frame_line(const struct page *page, struct rect cell, int at, bool level)
+{
+    struct rect line =
+        level ? (struct rect){cell.x, at, cell.w, STRIP} : (struct rect){at, cell.y, STRIP, cell.h};
+    return rule_in(page->bin, line, FRAME_SHARE);
+}
+
+/* The cell without what is left of its frame. Sides first: a cell may hold the gap before its
+ * group, where there is no frame above and below. */
+static struct rect cell_inner(const struct page *page, struct rect cell)
+{
+    int left = 0, top = 0, right = 0, bottom = 0;
+    for (int d = 0; d < cell.w * 2 / 5; d++) {
+        if (is_frame_line(page, cell, cell.x + d, false))
+            left = d + STRIP / 2;
+        if (is_frame_line(page, cell, cell.x + cell.w - STRIP - d, false))
+            right = d + STRIP / 2;
+    }
+    cell = (struct rect){cell.x + left, cell.y, cell.w - left - right, cell.h};
+    for (int d = 0; d < cell.h / 4; d++) {
+        if (is_frame_line(page, cell, cell.y + d, true))
+            top = d + STRIP / 2;
+        if (is_frame_line(page, cell, cell.y + cell.h - STRIP - d, true))
+            bottom = d + STRIP / 2;
+    }
+    return (struct rect){cell.x, cell.y + top, cell.w, cell.h - top - bottom};
+}
+
 static bool cell_ink(const struct page *page, struct rect cell, struct rect *ret)
 {
-    struct rect inner = {cell.x + 3, cell.y + 3, cell.w - 6, cell.h - 6};
+    struct rect inner = {cell.x + 2, cell.y + 1, cell.w - 4, cell.h - 2};
     *ret = ink_bounds(page, inner);
     int off_middle = ret->y + ret->h / 2 - (cell.y + cell.h / 2);
     bool dash = ret->w * 4 > cell.w && off_middle * 4 < cell.h && off_middle * 4 > -cell.h;
     return ret->w >= 2 && (ret->h * 5 > cell.h || dash);
 }
 
-/* Copies one character onto the strip and returns where the next goes. */
-static int strip_add(const struct page *page, PIX *strip, struct rect cell, struct rect ink, int x,
+/* Copies one character onto the strip, as high in it as in its cell of the row `r`, and returns
+ * where the next goes. */
+static int strip_add(const struct page *page, PIX *strip, struct rect r, struct rect ink, int x,
                      int space)
 {
     int from = ink.x > 2 ? ink.x - 2 : 0;
-    pixRasterop(strip, x, 12, ink.w + 4, cell.h, PIX_SRC, page->clean, from, cell.y);
+    pixRasterop(strip, x, 12 + ink.y - r.y, ink.w + 4, ink.h, PIX_SRC, page->clean, from, ink.y);
     return x + ink.w + 4 + space;
 }
 
@@ -55,8 +88,9 @@ PIX *comb_strip(const struct page *page, struct rect r, const int *xs, int n)
         struct rect cell = {xs[i - 1], r.y, xs[i] - xs[i - 1], r.h}, ink;
         if (cell.w < page->em / 2) /* the gap between two groups of cells */
             continue;
+        cell = cell_inner(page, cell);
         if (cell_ink(page, cell, &ink)) {
-            x = strip_add(page, strip, cell, ink, x, space);
+            x = strip_add(page, strip, r, ink, x, space);
             blanks = 0;
             any = true;
         } else if (++blanks == 1) {

@@ -51,6 +51,7 @@ struct page {
 
 struct formread {
     TessBaseAPI *spa, *eng, *osd;
+    TessBaseAPI *digits; /* written digits and their signs, nothing else */
 };
 
 #define WORDS_MAX 4000
@@ -94,12 +95,19 @@ double ink_share(PIX *bin, struct rect r);
 /* The smallest rectangle around ink in `r` of `bin` without rules; w 0 when there is none. */
 struct rect ink_bounds(const struct page *page, struct rect r);
 
+/* `r` grown up and down, by `reach` at most, to the ends of the strokes whose middle it holds. */
+struct rect ink_reach(const struct page *page, struct rect r, int reach);
+
 /* ocr.c */
 bool page_read(struct formread *fr, struct arena *arena, struct page *page);
 /* Quarter turns clockwise that make the page upright, or 0 when the page does not tell. */
 int page_orientation(struct formread *fr, PIX *grey);
 /* One line of text in `pix` (8 bpp), or some `lines`. Text into the arena, confidence 0..1. */
 struct str line_read(TessBaseAPI *api, struct arena *arena, PIX *pix, bool lines, double *ret_conf);
+
+/* The digits and signs of one written line; letters come out as digits too, so the caller must know
+ * that it is a number. */
+struct str digits_read(struct formread *fr, struct arena *arena, PIX *pix, double *ret_conf);
 
 static inline struct rect rect_join(struct rect a, struct rect b)
 {

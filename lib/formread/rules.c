@@ -184,3 +184,23 @@ struct rect ink_bounds(const struct page *page, struct rect r)
     boxDestroy(&box);
     return (struct rect){r.x + x, r.y + y, w, h};
 }
+
+struct rect ink_reach(const struct page *page, struct rect r, int reach)
+{
+    struct rect outer = inside(page->clean, (struct rect){r.x, r.y - reach, r.w, r.h + 2 * reach});
+    CLEANUP(pix_free) PIX *grey = outer.w > 0 ? cut(page->clean, outer) : NULL;
+    CLEANUP(pix_free) PIX *bin = grey ? pixThresholdToBinary(grey, 160) : NULL;
+    BOXA *parts = bin ? pixConnCompBB(bin, 8) : NULL;
+    struct rect whole = r;
+    for (int i = 0; parts && i < boxaGetCount(parts); i++) {
+        struct rect part;
+        if (boxaGetBoxGeometry(parts, i, &part.x, &part.y, &part.w, &part.h) != 0)
+            continue;
+        part.x += outer.x;
+        part.y += outer.y;
+        if (part.w > 1 && part.h > 1 && rect_has_centre(r, part))
+            whole = rect_join(whole, part);
+    }
+    boxaDestroy(&parts);
+    return whole;
+}

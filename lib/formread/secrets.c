@@ -2,9 +2,13 @@
  *
  * The rule not to break: what cannot be read may still be seen, so a place is kept for its ink and
  * its label, never for what was read there. */
+#include <string.h>
+
+#include "base/cleanup.h"
 #include "formread/text.h"
 #include "formread/values.h"
 
+#define READ_WELL  0.8
 #define BLOCK_ROWS 10 /* a card's fields stand within so many lines of its number's label */
 
 void secret_add(const struct reading *rd, const struct page *page, enum field field, struct rect r)
@@ -28,10 +32,68 @@ static bool is_code(const struct reading *rd, const struct word *w)
            memchr(w->text.p, '%', w->text.n) == NULL;
 }
 
+/* A word of paying, perhaps misread by a letter: a number behind it may be a card's. */
+static bool speaks_of_paying(const struct word *w)
+{
+    static const char *const said[] = {"card",   "tarjeta", "copago", "copay",     "visa",
+                                       "charge", "pagar",   "cobrar", "mastercard"};
+    for (size_t i = 0; i < ARRAY_LEN(said); i++) {
+        int allowed = strlen(said[i]) > 4;
+        if (text_distance(w->folded, str_of(said[i]), allowed) <= allowed)
+            return true;
+    }
+    return false;
+}
+
+/* The rest of a line behind a word of paying: a card number when it is long, was read badly as
+ * words, and reads as so many digits. Print that says "card" is read well and stays. */
+static void rest_judge(const struct reading *rd, const struct page *page, struct rect rest,
+                       double conf, size_t digits)
+{
+    double sure = 0;
+    rest = ink_reach(page, rest, page->em / 2);
+    if (rest.w < page->em * 6 || (conf > READ_WELL && digits < 8))
+        return;
+    BOX *box = boxCreate(rest.x, rest.y, rest.w, rest.h);
+    CLEANUP(pix_free) PIX *pix = pixClipRectangle(page->clean, box, NULL);
+    boxDestroy(&box);
+    if (pix == NULL)
+        return;
+    struct str read = text_digits(rd->arena, digits_read(rd->fr, rd->arena, pix, &sure), false);
+    if (digits >= 8 || (read.n >= 11 && read.n <= 24))
+        secret_add(rd, page, FIELD_CARD_NUMBER, rest);
+}
+
+static void line_judge(const struct reading *rd, const struct page *page, const struct lines *lines,
+                       struct line line)
+{
+    int from = -1;
+    for (int i = line.first; i < line.first + line.count; i++)
+        if (page->words[lines->order[i]].owner == 0 &&
+            speaks_of_paying(&page->words[lines->order[i]]))
+            from = i + 1;
+    struct rect rest = {0};
+    double sum = 0, weight = 0;
+    size_t digits = 0;
+    for (int i = from; from >= 0 && i < line.first + line.count; i++) {
+        const struct word *w = &page->words[lines->order[i]];
+        size_t of_word = text_digits(rd->arena, w->text, false).n;
+        if (w->owner != 0 || (rest.w == 0 && of_word == 0 && w->folded.n < 5))
+            continue; /* "con", "to my" */
+        rest = rect_join(rest, w->r);
+        sum += w->conf * (double)w->text.n;
+        weight += (double)w->text.n;
+        digits += of_word;
+    }
+    if (weight > 0)
+        rest_judge(rd, page, rest, sum / weight, digits);
+}
+
 void secrets_find(const struct reading *rd, const struct page *page, const struct lines *lines,
                   const struct label *labels, int label_count)
 {
-    (void)lines;
+    for (int l = 0; l < lines->count; l++)
+        line_judge(rd, page, lines, lines->line[l]);
     for (int i = 0; i < label_count; i++) {
         if (labels[i].means != FIELD_CARD_NUMBER)
             continue;

@@ -7,7 +7,9 @@
 
 #include "formread/text.h"
 
-#define COLUMNS_MAX 64
+#define COLUMNS_MAX  64
+#define SURE_ENOUGH  0.93 /* a number read so surely is not read a third time */
+#define DIGITS_BELOW 0.8  /* a reading less sure than this gives way to the model of digits */
 
 struct candidate {
     struct rect region;
@@ -323,6 +325,36 @@ static void value_merge(const struct reading *rd, struct value *v, struct str te
     v->conf *= penalty;
 }
 
+static bool is_numeric(enum field field)
+{
+    return field_is_number(field) || field == FIELD_DATE_OF_BIRTH || field == FIELD_TEMPERATURE ||
+           field == FIELD_INSURANCE_ID;
+}
+
+/* The reading of the model of written digits: it settles what the others could not read, and
+ * confirms or puts in doubt what they could. It sees digits in letters, so where letters belong it
+ * is heard only when nothing else fits. */
+static void value_merge_digits(const struct reading *rd, struct value *v, struct str text,
+                               double conf)
+{
+    struct str normal;
+    double fit = field_normal(rd->arena, v->field, text, rd->order, &normal);
+    if (fit <= 0)
+        return;
+    if (v->fit > 0 && same_normal(rd, v->field, v->text, text)) {
+        double sure = v->conf > conf ? v->conf : conf;
+        v->conf = 1 - (1 - sure) * 0.5;
+        return;
+    }
+    if (v->fit > 0 && (v->conf >= DIGITS_BELOW || v->field == FIELD_INSURANCE_ID)) {
+        v->conf *= conf > 0.8 ? 0.85 : 1;
+        return;
+    }
+    v->conf = conf * (v->fit > 0 ? 0.7 : 0.8);
+    v->text = text;
+    v->fit = fit;
+}
+
 static void value_read_again(const struct reading *rd, const struct page *page,
                              const struct candidate *c, struct value *v)
 {
@@ -341,6 +373,11 @@ static void value_read_again(const struct reading *rd, const struct page *page,
         text = line_read(api, rd->arena, crop, lines, &conf);
         if (text.n > 0)
             value_merge(rd, v, text, conf);
+    }
+    if (is_numeric(v->field) && (v->fit < 1 || v->conf < SURE_ENOUGH)) {
+        text = digits_read(rd->fr, rd->arena, crop, &conf);
+        if (text.n > 0)
+            value_merge_digits(rd, v, text, conf);
     }
 }
 
@@ -402,6 +439,8 @@ static struct value value_read(const struct reading *rd, const struct page *page
 {
     struct value v = {.field = (enum field)label->means, .page = page->number};
     v.r = value_ink(page, c);
+    if (c->cells == 0 && v.r.w > 0)
+        v.r = ink_reach(page, v.r, page->em * 3 / 4);
     secret_keep(rd, page, label, end, c);
     if (v.r.w <= 0)
         return v;

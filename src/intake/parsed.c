@@ -14,8 +14,9 @@
 #include "json/json_in.h"
 #include "pan/pan.h"
 
-#define TEXT_MAX  (1U << 20)
-#define SPANS_MAX 512
+#define TEXT_MAX   (1U << 20)
+#define SPANS_MAX  512
+#define READ_LEAST 0.3 /* an exact value less sure than this was not read */
 
 const struct parsed_def parsed_defs[PARSED__COUNT] = {
     [PARSED_FULL_NAME] = {"fullName", false, true},
@@ -206,6 +207,13 @@ static bool parsed_is_future(struct str date)
     return date.n == 10 && memcmp(date.p, now, 10) > 0;
 }
 
+/* One wrong character makes it another value: a guess is worse than nothing, and a person looks. */
+static bool field_is_exact(enum field field)
+{
+    return field_is_number(field) || field == FIELD_DATE_OF_BIRTH || field == FIELD_TEMPERATURE ||
+           field == FIELD_INSURANCE_ID;
+}
+
 static void field_put(struct arena *arena, struct parsed_form *form, const json_t *item)
 {
     enum field field = field_of(text_of(json_object_get(item, "key")));
@@ -226,6 +234,8 @@ static void field_put(struct arena *arena, struct parsed_form *form, const json_
         v.text = field == FIELD_NATIONAL_ID ? normal : scrubbed(arena, normal);
         v.confidence = parsed_unit(json_object_get(item, "confidence")) * (0.4 + 0.6 * fit);
     }
+    if (v.confidence < READ_LEAST && field_is_exact(field))
+        v.text = STR_NONE;
     if (field == FIELD_NATIONAL_ID)
         national_id_put(form, v);
     else if (field == FIELD_BLOOD_PRESSURE)

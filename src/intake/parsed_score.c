@@ -80,6 +80,9 @@ static void judge(struct arena *arena, const struct parsed_policy *policy, struc
 {
     static const enum parsed_key required[] = {PARSED_FULL_NAME, PARSED_DATE_OF_BIRTH,
                                                PARSED_CHIEF_COMPLAINT};
+    static const enum parsed_key exact[] = {
+        PARSED_INSURANCE_ID,     PARSED_PHONE,       PARSED_HEART_RATE, PARSED_SYSTOLIC_BP,
+        PARSED_RESPIRATORY_RATE, PARSED_TEMPERATURE, PARSED_SPO2};
     double form_least = (policy && policy->form_review ? policy->form_review : 80) / 100.0;
     double field_least = (policy && policy->field_review ? policy->field_review : 60) / 100.0;
     form->requires_review = false;
@@ -98,6 +101,11 @@ static void judge(struct arena *arena, const struct parsed_policy *policy, struc
             why(arena, form, "unreadable", parsed_defs[k].key);
     if (policy && policy->rules_refused)
         why(arena, form, "clinic-rules-refused", NULL);
+    for (size_t i = 0; i < ARRAY_LEN(exact); i++) {
+        const struct parsed_value *v = &form->fields[exact[i]];
+        if (v->text.p != NULL && v->confidence < field_least)
+            why(arena, form, "doubtful", parsed_defs[exact[i]].key);
+    }
     if (!form->redaction_complete)
         why(arena, form, "redaction-incomplete", NULL);
 }

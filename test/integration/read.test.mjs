@@ -96,6 +96,36 @@ test('no card number leaves in text or fields, and its place is to be blacked ou
     }
 });
 
+test('a dark photo of a sheet askew gives its name, date, numbers and complaint; a vital right or none', async () => {
+    const { fields, requiresReview } = (await read(path('p021'))).lines[0];
+    const { fields: want, vitals } = truth.get('p021');
+    assert.equal(folded(fields.fullName.value), folded(want.full_name));
+    assert.equal(fields.dateOfBirth.value, want.date_of_birth);
+    assert.equal(fields.phone.value, want.phone);
+    assert.equal(fields.insuranceId.value, want.insurance_id);
+    assert.equal(folded(fields.chiefComplaint.value), folded(want.chief_complaint));
+    const read_as = [['heartRate', 'hr'], ['systolicBp', 'bp_sys'], ['respiratoryRate', 'rr'], ['spo2', 'spo2']];
+    for (const [key, name] of read_as) assert.ok([null, vitals[name]].includes(fields[key].value), key);
+    if (read_as.some(([key]) => fields[key].value === null)) assert.equal(requiresReview, true);
+});
+
+test('a number in cells that is read in pieces is blacked out and masked in the text', async () => {
+    const { lines } = await read(path('p006'));
+    const { pan } = truth.get('p006').pans[0];
+    assert.ok(!digits(lines[0].text).includes(pan.slice(4, 12)));
+    const { quad } = truth.get('p006').sensitive.find((s) => s.type === 'pan');
+    const [left, right] = [quad[0][0], quad[1][0]];
+    const middle = (quad[0][1] + quad[2][1]) / 2;
+    assert.ok(lines[0].redactions.some(
+        (r) => r.x <= left + 0.005 && r.x + r.w >= right - 0.005 && r.y < middle && r.y + r.h > middle));
+});
+
+test('on a page lying on its side little but the card is blacked out', async () => {
+    const { lines } = await read(path('p010'));
+    assert.ok(lines[0].redactions.some((r) => r.kind === 'pan' && r.h > r.w));
+    assert.ok(lines[0].redactions.reduce((sum, r) => sum + r.w * r.h, 0) < 0.05);
+});
+
 test('the redacted page shows no card number and no metadata', async () => {
     const out = join(dir, 'redacted.png');
     const { status } = await read('--redacted', out, path('p011'));

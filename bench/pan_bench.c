@@ -23,6 +23,7 @@ static const struct {
     {"bars", "4|1"},
     {"confused", "41l1 O0 5S "},
     {"letters", "lOSIlB"},
+    {"mixed", "4l"},
     {"prefixes", "4111 1111 1111 "},
     {"other", "IMEI 4242 4242 4242 4242 424 "},
     {"pairs", "4242424242424242 "},

@@ -30,6 +30,29 @@ static const struct label labels[] = {
     {"codigo de verificacion", PAN_CVV},
     {"codigo verificacion", PAN_CVV},
     {"codigo de la tarjeta", PAN_CVV},
+    {"codigo verif", PAN_CVV},
+    {"cod verif", PAN_CVV},
+    {"cod de verif", PAN_CVV},
+    {"codigo de atras", PAN_CVV},
+    {"codigo atras", PAN_CVV},
+    {"codigo de 3 digitos", PAN_CVV},
+    {"codigo trasero", PAN_CVV},
+    {"codigo al reverso", PAN_CVV},
+    {"code on the back", PAN_CVV},
+    {"code on back", PAN_CVV},
+    {"back code", PAN_CVV},
+    {"back of card", PAN_CVV},
+    {"on the back", PAN_CVV},
+    {"al reverso", PAN_CVV},
+    {"de atras", PAN_CVV},
+    {"de la parte de atras", PAN_CVV},
+    {"ultimos 3", PAN_CVV},
+    {"last 3", PAN_CVV},
+    {"3 digits", PAN_CVV},
+    {"three digits", PAN_CVV},
+    {"3 digit code", PAN_CVV},
+    {"sec no", PAN_CVV},
+    {"sec num", PAN_CVV},
     {"cod de seguridad", PAN_CVV},
     {"cod seguridad", PAN_CVV},
     {"cod verificacion", PAN_CVV},
@@ -88,11 +111,13 @@ static const struct label labels[] = {
     {"mm yyyy", PAN_EXPIRY},
     {"mm yy", PAN_EXPIRY},
     {"mes ano", PAN_EXPIRY},
+    {"mes", PAN_EXPIRY},
+    {"month", PAN_EXPIRY},
 };
 
 /* Words that may stand between a label and its value. */
-static const char *const fillers[] = {"code", "codigo", "es",     "is",     "el",   "en",
-                                      "no",   "num",    "numero", "number", "date", "del"};
+static const char *const fillers[] = {"code",   "codigo", "es",   "is",  "el",  "en",  "no", "num",
+                                      "numero", "number", "date", "del", "son", "are", "was"};
 
 static bool is_letter(char c)
 {
@@ -134,21 +159,6 @@ static size_t words_end(struct str text, size_t at, size_t to, const char *label
     if (at > to || (at < to && (is_letter(text.p[at]) || text.p[at] == '\xc3')))
         return 0;
     return at;
-}
-
-/* The label that stands at `at`, or NULL. Its end, fillers and all, is written. */
-static const struct label *label_at(struct str text, size_t at, size_t to, size_t *ret_end)
-{
-    size_t len;
-    char first = folded_at(text, at, &len);
-    for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
-        size_t end = labels[i].text[0] == first ? words_end(text, at, to, labels[i].text) : 0;
-        if (end == 0)
-            continue;
-        *ret_end = end;
-        return &labels[i];
-    }
-    return NULL;
 }
 
 /* Up to `max` characters that are neither digits nor letters, from `at`. */
@@ -214,8 +224,11 @@ static size_t date_end(struct str text, size_t at, size_t to)
     else if (!year_first && (n < 1 || n > 2 || month < 1 || month > 12))
         return 0;
     size_t mark = skip_separators(text, pos, to, 3);
-    if (mark < to && words_end(text, mark, to, "de") > 0)
-        mark = skip_separators(text, words_end(text, mark, to, "de"), to, 3);
+    static const char *const joins[] = {"de", "del", "ano", "year"}; /* "agosto de 2029" */
+    for (size_t i = 0; i < sizeof(joins) / sizeof(joins[0]); i++) {
+        size_t end = mark < to ? words_end(text, mark, to, joins[i]) : 0;
+        mark = end > 0 ? skip_separators(text, end, to, 3) : mark;
+    }
     if (mark == pos)
         return 0;
     pos = mark;
@@ -226,10 +239,30 @@ static size_t date_end(struct str text, size_t at, size_t to)
     return fits ? pos : 0;
 }
 
+/* One digit a box: "1 1 8", "[1][1][8]". The end of three or four, or 0. */
+static size_t cvv_boxes_end(struct str text, size_t at, size_t to)
+{
+    size_t n = 0, end = 0;
+    while (n < 5) {
+        unsigned digit;
+        size_t pos = at;
+        if (read_digits(text, &pos, to, &digit) != 1 || (pos < to && is_letter(text.p[pos])))
+            break;
+        n++;
+        end = n == 3 || n == 4 ? pos : end;
+        at = skip_separators(text, pos, to, 3);
+        if (at == pos)
+            break;
+    }
+    return n <= 4 ? end : 0;
+}
+
 /* Three or four digits; letters among them are badly read ones. */
 static size_t cvv_end(struct str text, size_t at, size_t to)
 {
-    size_t pos = at, n = 0, digits = 0;
+    size_t pos = at, n = 0, digits = 0, boxes = cvv_boxes_end(text, at, to);
+    if (boxes > 0)
+        return boxes;
     while (pos < to && n < 5) {
         struct pan_char c = pan_char_at(text, pos);
         if (pos + c.len > to || (c.class != CLASS_DIGIT && (c.class != CLASS_LETTER || n == 0)))
@@ -257,29 +290,35 @@ static size_t value_start(struct str text, size_t at, size_t to)
     return at;
 }
 
-/* Emits the value that follows a label; returns where to go on, or 0. */
+/* Emits the value that follows the label at `at`; returns where to go on, or 0. Of labels that
+ * begin alike the first with a value counts: "cvv295" is no CVV2. */
 static size_t labelled_value(struct str text, size_t at, size_t to, const struct sink *sink)
 {
-    size_t after;
-    const struct label *label = label_at(text, at, to, &after);
-    if (label == NULL)
-        return 0;
-    size_t start = value_start(text, after, to);
-    size_t end = label->kind == PAN_CVV ? cvv_end(text, start, to) : date_end(text, start, to);
-    if (end == 0)
-        return 0;
-    struct pan_span span = {start, end, label->kind, "label"};
-    sink->span(sink->state, &span);
-    return end;
+    size_t len;
+    char first = folded_at(text, at, &len);
+    for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+        size_t after = labels[i].text[0] == first ? words_end(text, at, to, labels[i].text) : 0;
+        if (after == 0)
+            continue;
+        size_t start = value_start(text, after, to);
+        size_t end =
+            labels[i].kind == PAN_CVV ? cvv_end(text, start, to) : date_end(text, start, to);
+        if (end == 0)
+            continue;
+        struct pan_span span = {start, end, labels[i].kind, "label"};
+        sink->span(sink->state, &span);
+        return end;
+    }
+    return 0;
 }
 
-/* True when text.p[at] begins a word or a number of its own. */
+/* True when text.p[at] begins a word, be it glued to digits ("exp0828cvv190"), or a number. */
 static bool begins(struct str text, size_t at)
 {
     if (at == 0)
         return true;
     char c = text.p[at - 1];
-    return !is_letter(c) && !is_digit(c);
+    return !is_letter(c) && !(is_digit(c) && is_digit(text.p[at]));
 }
 
 void beside_find(struct str text, size_t from, size_t to, bool after, const struct sink *sink)

@@ -4,7 +4,8 @@
  * only decide between those; the one exception is an explicit card label (rule "label"). */
 #include "pan/pan_int.h"
 
-#define ACCEPT 50
+#define ACCEPT          50
+#define LABEL_VALUE_MIN 5 /* digits: as many before a number are what the label before names */
 
 enum shape { SHAPE_OTHER, SHAPE_UNEVEN, SHAPE_HALVES, SHAPE_SOLID, SHAPE_BOXES, SHAPE_CANONICAL };
 
@@ -111,12 +112,24 @@ static bool has_date(struct str text, const struct run *run, size_t s, size_t e)
     return false;
 }
 
+/* Groups parted by an x: measures, unless words say otherwise. */
+static bool has_cross(struct str text, const struct run *run, size_t s, size_t e)
+{
+    for (size_t i = s + 1; i < e; i++) {
+        if (run->g[i].gap >= GAP_SEP && (separator(text, run, i) | 0x20) == 'x')
+            return true;
+    }
+    return false;
+}
+
 static enum shape shape_of(struct str text, const struct run *run, size_t s, size_t e)
 {
     char groups[PAN_LEN_MAX + 2];
     size_t n = groups_of(run, s, e, GAP_SEP, groups);
     if (n == 1)
         return SHAPE_SOLID;
+    if (has_cross(text, run, s, e))
+        return SHAPE_UNEVEN;
     if (n == e - s)
         return is_boxes(run, s, e) ? SHAPE_BOXES : SHAPE_UNEVEN;
     if (is_canonical(groups))
@@ -169,29 +182,57 @@ static bool goes_on(const struct run *run, const struct candidate *c)
     return left || right;
 }
 
-static int context_score(struct str text, size_t from, const struct run *run,
-                         const struct candidate *c, enum shape shape, struct context *ctx)
+/* The digits right before the window, up to a separator, and where they start. */
+static size_t group_before(const struct run *run, size_t first)
+{
+    size_t at = first;
+    while (at > 0 && (at == first || run->g[at].gap < GAP_SEP))
+        at--;
+    return first - at;
+}
+
+/* The other label before has its value already: "MRN 30535093 4111 1111 1111 1111". */
+static bool label_is_spent(const struct run *run, const struct candidate *c, enum shape shape)
+{
+    if (c->first < LABEL_VALUE_MIN || run->g[c->first].gap < GAP_SEP)
+        return false;
+    size_t before = group_before(run, c->first);
+    return shape == SHAPE_CANONICAL ? before != 4 : shape == SHAPE_SOLID && before > 4;
+}
+
+/* What the words before say; a card's name behind the number, or a value of its own, takes its say
+ * from the name of another number. */
+static int words_score(struct str text, const struct run *run, const struct candidate *c,
+                       enum shape shape, struct context *ctx)
 {
     int score = 0;
-    size_t len = c->last - c->first;
-    context_before(text, from, c->start, ctx);
     bool whole = run->g[c->first].gap == GAP_END && run_gap(run, c->last) == GAP_END;
+    if (ctx->other && (label_is_spent(run, c, shape) || context_card_after(text, c->end)))
+        ctx->other = ctx->owned = false;
     if (ctx->card)
         score += !ctx->label ? 30 : whole ? 70 : 40;
-    if (ctx->track || track_follows(text, c->end))
-        score += 30;
-    if (ctx->phone && (len < 15 || shape <= SHAPE_HALVES))
+    if (ctx->phone && (c->last - c->first < 15 || shape <= SHAPE_HALVES))
         score -= 25;
     if (ctx->phone && is_pair(text, run, c->first, c->last))
         score -= 40;
     if (ctx->other)
-        score -= goes_on(run, c) ? 40 : 25;
-    else if (!ctx->card && (c->first > 0 || goes_on(run, c)) &&
-             context_is_iban(text, from, c->start))
+        score -= ctx->owned || goes_on(run, c) ? 40 : 25;
+    return score;
+}
+
+static int context_score(struct str text, size_t from, const struct run *run,
+                         const struct candidate *c, enum shape shape, struct context *ctx)
+{
+    context_before(text, from, c->start, ctx);
+    int score = words_score(text, run, c, shape, ctx);
+    if (ctx->track || track_follows(text, c->end))
+        score += 30;
+    if (!ctx->other && !ctx->card && (c->first > 0 || goes_on(run, c)) &&
+        context_is_iban(text, from, c->start))
         score -= 40;
     if (ctx->amount && shape != SHAPE_CANONICAL)
         score -= 40;
-    if (shape > SHAPE_UNEVEN && context_after(text, c->end))
+    if (shape > SHAPE_UNEVEN && !ctx->other && context_after(text, c->end))
         score += 15;
     return score;
 }
@@ -220,7 +261,7 @@ static int window_score(struct str text, size_t from, const struct run *run, str
     c->rule = letters > 0 ? "confused" : shapes[shape].rule;
     if (run->g[c->first].gap == GAP_GLUE)
         score -= 3;
-    if (run_gap(run, c->last) == GAP_GLUE)
+    if (run_gap(run, c->last) == GAP_GLUE && !(c->last < run->n && run->g[c->last].twin))
         score -= 3 + 10 * cuts_token(run, c->last);
     bool usual = brand == BRAND_AMEX || len == 16;
     if (!usual && shape != SHAPE_CANONICAL && shape != SHAPE_BOXES)

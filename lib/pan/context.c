@@ -7,6 +7,9 @@
 #define CONTEXT_MAX 72
 #define WORDS_MAX   14
 #define PLAIN_MAX   2  /* plain words between another label and its number */
+#define VALUE_MIN   3  /* digits: as many between a label and the next word are its value */
+#define CLOSE_MAX   4  /* words looked at for a card beside the name of another number */
+#define AFTER_MAX   48 /* bytes behind a number that are looked at */
 #define MASK_STARS  12 /* a masked number shows as many stars and four digits */
 #define IBAN_MAX    42 /* characters of the longest IBAN with its blanks */
 #define BEHIND_MAX  40 /* characters: this far behind a card number another is one too */
@@ -41,16 +44,16 @@ static bool is_letter(char c)
 struct word_walk {
     const char *folded;
     size_t end;
-    size_t start, len; /* of the present word */
-    bool digits_after; /* digits lie between this word and the one after it */
+    size_t start, len;   /* of the present word */
+    size_t digits_after; /* digits between this word and the one after it */
 };
 
 static bool word_back(struct word_walk *w)
 {
     size_t end = w->end;
-    w->digits_after = false;
+    w->digits_after = 0;
     while (end > 0 && !is_letter(w->folded[end - 1])) {
-        w->digits_after |= w->folded[end - 1] >= '0' && w->folded[end - 1] <= '9';
+        w->digits_after += w->folded[end - 1] >= '0' && w->folded[end - 1] <= '9';
         end--;
     }
     size_t start = end;
@@ -61,15 +64,69 @@ static bool word_back(struct word_walk *w)
     return w->len > 0;
 }
 
-/* "insurance card" and "tarjeta de identidad" are other kinds of card. */
-static bool card_is_other(struct word_walk at_card, bool qualified_after)
+/* The kind of the present word. "S/N" is a serial number, "C.C." an identity card. */
+static enum word_kind kind_of(const struct word_walk *w)
 {
-    if (qualified_after)
-        return true;
-    if (!word_back(&at_card))
+    const char *p = w->folded + w->start;
+    bool two = w->len == 1 && w->start >= 2 && (w->start == 2 || !is_letter(p[-3]));
+    if (two && (memcmp(p - 2, "s/n", 3) == 0 || memcmp(p - 2, "c.c", 3) == 0))
+        return WORD_OTHER;
+    return pan_word(p, w->len);
+}
+
+static bool is_card(enum word_kind kind)
+{
+    return kind == WORD_CARD || kind == WORD_TARJETA || kind == WORD_BRAND;
+}
+
+static bool is_other(enum word_kind kind)
+{
+    return kind == WORD_OTHER || kind == WORD_ISSUED;
+}
+
+/* Goes back to the word before, and tells whether only blanks, or a hyphen, stand between. */
+static bool word_back_close(struct word_walk *w)
+{
+    size_t next = w->start;
+    if (!word_back(w))
         return false;
-    enum word_kind before = pan_word(at_card.folded + at_card.start, at_card.len);
-    return before == WORD_QUALIFY || before == WORD_OTHER;
+    size_t at = w->start + w->len;
+    if (next - at == 1 && (w->folded[at] == '-' || w->folded[at] == '_'))
+        return true;
+    while (at < next && (w->folded[at] == ' ' || w->folded[at] == '\t'))
+        at++;
+    return at == next;
+}
+
+/* "insurance card" and "tarjeta de identidad" are other kinds of card; "MRN 123 card" and "factura:
+ * tarjeta" are not. */
+static bool card_is_other(struct word_walk at_card, enum word_kind kind, bool qualified_after)
+{
+    if (kind != WORD_CARD)
+        return kind == WORD_TARJETA && qualified_after;
+    if (!word_back_close(&at_card))
+        return false;
+    enum word_kind before = kind_of(&at_card);
+    return before == WORD_QUALIFY || before == WORD_ISSUED;
+}
+
+/* "credit card account", "cuenta de la tarjeta", "primary account": the name of another number says
+ * nothing beside a card's; only what issues cards of its own goes on doing so. */
+static bool card_is_beside(struct word_walk at_other, enum word_kind other)
+{
+    for (size_t i = 0; i < CLOSE_MAX && word_back_close(&at_other); i++) {
+        enum word_kind kind = kind_of(&at_other);
+        if (kind == WORD_CREDIT)
+            return true;
+        if (is_card(kind) || kind == WORD_PRIMARY) {
+            if (other == WORD_OTHER)
+                return !card_is_other(at_other, kind, false);
+            continue; /* "credit card member": a card after all */
+        }
+        if (kind != WORD_BETWEEN)
+            return false;
+    }
+    return false;
 }
 
 /* Up to CONTEXT_MAX characters before `start`, not before `from`. */
@@ -86,6 +143,23 @@ static size_t context_begin(struct str text, size_t from, size_t start)
     return at;
 }
 
+/* What the name of another kind of number at `w` says of the number, `plain` words behind it. */
+static void context_other(const struct word_walk *w, size_t n, size_t plain, struct context *ret)
+{
+    enum word_kind kind = kind_of(w);
+    if (ret->card || (is_other(kind) && card_is_beside(*w, kind))) {
+        ret->card = true;
+        return;
+    }
+    /* glued to the number it may be anything: "REF4111..."; far away it is another story */
+    size_t end = w->start + w->len;
+    bool counts = end < n && plain <= PLAIN_MAX;
+    bool same_line = memchr(w->folded + end, '\n', n - end) == NULL;
+    ret->other = counts && is_other(kind);
+    ret->owned = ret->other && (plain == 0 || (plain == 1 && same_line));
+    ret->phone = counts && kind == WORD_PHONE;
+}
+
 /* Walks back over the words until one tells what kind of number follows. Where none does, a card
  * number before this one does. */
 static void context_words(struct word_walk *w, bool after_number, struct context *ret)
@@ -93,20 +167,19 @@ static void context_words(struct word_walk *w, bool after_number, struct context
     size_t n = w->end, plain = 0;
     bool direct = true, qualified = false;
     for (size_t i = 0; i < WORDS_MAX && word_back(w); i++) {
-        enum word_kind kind = pan_word(w->folded + w->start, w->len);
-        direct = direct && !w->digits_after;
-        if (kind == WORD_CARD || kind == WORD_PAY) {
-            bool other = kind == WORD_CARD && card_is_other(*w, qualified);
+        enum word_kind kind = kind_of(w);
+        direct = direct && w->digits_after == 0;
+        if (is_card(kind) || kind == WORD_PAY) {
+            bool other = is_card(kind) && card_is_other(*w, kind, qualified);
             ret->card = ret->card || !other;
             ret->other = other;
-            ret->label = direct && !other && kind == WORD_CARD;
+            ret->owned = other && plain == 0;
+            ret->label = direct && !other && is_card(kind);
             return;
         }
-        if (kind == WORD_OTHER || kind == WORD_PHONE) {
-            /* glued to the number it may be anything: "REF4111..."; far away it is another story */
-            bool counts = w->start + w->len < n && plain <= PLAIN_MAX && !ret->card;
-            ret->other = counts && kind == WORD_OTHER;
-            ret->phone = counts && kind == WORD_PHONE;
+        if (is_other(kind) || kind == WORD_PHONE) {
+            if (i == 0 || w->digits_after < VALUE_MIN)
+                context_other(w, n, plain, ret);
             return;
         }
         plain += kind == WORD_PLAIN;
@@ -155,19 +228,62 @@ void context_before(struct str text, size_t from, size_t start, struct context *
     context_words(&w, after_number, ret);
 }
 
+/* A digit, or what a mask has left of one: both are read alike, so that masking twice is masking
+ * once. */
+static bool is_value(char c)
+{
+    return (c >= '0' && c <= '9') || c == '*';
+}
+
+/* The first telling word of folded[*at..n): *at ends behind it. WORD_PLAIN also for none, and where
+ * digits come first. */
+static enum word_kind word_ahead(const char *folded, size_t n, size_t *at)
+{
+    for (;;) {
+        size_t i = *at;
+        while (i < n && !is_letter(folded[i]) && !is_value(folded[i]))
+            i++;
+        size_t start = i;
+        while (i < n && is_letter(folded[i]))
+            i++;
+        *at = i;
+        enum word_kind kind = i > start ? pan_word(folded + start, i - start) : WORD_PLAIN;
+        if (kind != WORD_BETWEEN)
+            return kind;
+    }
+}
+
+static size_t fold_after(struct str text, size_t end, char ret[AFTER_MAX])
+{
+    size_t left = text.n - end;
+    return fold((struct str){text.p + end, left < AFTER_MAX ? left : AFTER_MAX}, ret);
+}
+
 bool context_after(struct str text, size_t end)
 {
-    char folded[24];
-    size_t left = text.n - end;
-    size_t n =
-        fold((struct str){text.p + end, left < sizeof(folded) ? left : sizeof(folded)}, folded);
-    size_t i = 0;
-    while (i < n && !is_letter(folded[i]) && !(folded[i] >= '0' && folded[i] <= '9'))
-        i++;
-    size_t start = i;
-    while (i < n && is_letter(folded[i]))
-        i++;
-    return i > start && pan_word(folded + start, i - start) == WORD_AFTER;
+    char folded[AFTER_MAX];
+    size_t at = 0, n = fold_after(text, end, folded);
+    enum word_kind kind = word_ahead(folded, n, &at);
+    return kind == WORD_AFTER || kind == WORD_CODE;
+}
+
+bool context_card_after(struct str text, size_t end)
+{
+    char folded[AFTER_MAX];
+    size_t at = 0, n = fold_after(text, end, folded);
+    if (word_ahead(folded, n, &at) == WORD_CODE)
+        return true;
+    size_t near = at = 0;
+    while (near < n && memchr(" (-,/[", folded[near], 6) != NULL)
+        near++;
+    if (near == n || !is_letter(folded[near]) || !is_card(word_ahead(folded, n, &at)))
+        return false;
+    /* a label of the number that comes next? */
+    for (; at < n && folded[at] != '\n' && folded[at] != ')'; at++) {
+        if (folded[at] == ':' || folded[at] == '#' || folded[at] == '=' || is_value(folded[at]))
+            return false;
+    }
+    return true;
 }
 
 /* True for [A-Z]. */

@@ -34,12 +34,37 @@ static struct pan_char percent(struct str rest)
     return one;
 }
 
-/* \n, \t, \r, \uXXXX (RFC 8259); any other backslash is a mark. */
+/* What the character `c` is, written as an escape of `len` bytes: never a letter read as a digit.
+ */
+static struct pan_char escaped(uint32_t c, size_t len)
+{
+    struct pan_char one = pan_char_of(c);
+    if (one.class == CLASS_LETTER)
+        one.class = CLASS_OTHER;
+    one.len = (uint8_t)len;
+    return one;
+}
+
+/* \xXX (C, Python). Only those whose digits begin no issuer range are stepped over: \x20, \x2d;
+ * after the others a number may start all the same (run.c). */
+static struct pan_char backslash_x(struct str rest)
+{
+    struct pan_char mark = {1, CLASS_MARK, 0};
+    int high = rest.n >= 4 ? hex_value(rest.p[2]) : -1;
+    int low = high >= 0 ? hex_value(rest.p[3]) : -1;
+    bool safe = low >= 0 && (high == 0 || (high == 2 && (low == 0 || low > 9)));
+    return safe ? escaped((uint32_t)(high * 16 + low), 4) : mark;
+}
+
+/* \n, \t, \r, \xXX, \uXXXX (RFC 8259); any other backslash is a mark. The digits of \u00XX begin no
+ * issuer range. */
 static struct pan_char backslash(struct str rest)
 {
     struct pan_char mark = {1, CLASS_MARK, 0};
     if (rest.n >= 2 && (rest.p[1] == 'n' || rest.p[1] == 't' || rest.p[1] == 'r'))
         return (struct pan_char){2, rest.p[1] == 'r' ? CLASS_NONE : CLASS_LINE, 0};
+    if (rest.n >= 2 && rest.p[1] == 'x')
+        return backslash_x(rest);
     if (rest.n < 6 || rest.p[1] != 'u')
         return mark;
     uint32_t c = 0;
@@ -49,14 +74,32 @@ static struct pan_char backslash(struct str rest)
             return mark;
         c = c << 4 | (uint32_t)v;
     }
-    struct pan_char one = c >= 0x80 ? pan_char_of(c) : (struct pan_char){0};
-    if (one.class == CLASS_OTHER)
-        return mark;
-    one.len = 6;
-    return one;
+    struct pan_char one = escaped(c, 6);
+    return one.class == CLASS_OTHER && c >= 0x80 ? mark : one;
 }
 
-/* &nbsp; and its kin, &#160; &#8211; (HTML, character references). */
+/* &#160; &#8211; &#x2d; */
+static struct pan_char reference_by_number(struct str rest)
+{
+    struct pan_char other = {1, CLASS_OTHER, 0};
+    if (rest.n < 3 || rest.p[1] != '#')
+        return other;
+    bool hex = (rest.p[2] | 0x20) == 'x';
+    uint32_t c = 0, base = hex ? 16 : 10;
+    size_t first = hex ? 3 : 2, at = first;
+    for (; at < rest.n && at < first + 6; at++) {
+        int v = hex_value(rest.p[at]);
+        if (v < 0 || v >= (int)base)
+            break;
+        c = c * base + (uint32_t)v;
+    }
+    if (at == first || at >= rest.n || rest.p[at] != ';')
+        return other;
+    struct pan_char one = escaped(c, at + 1);
+    return one.class == CLASS_OTHER ? other : one;
+}
+
+/* &nbsp; and its kin (HTML, character references). */
 static struct pan_char reference(struct str rest)
 {
     static const struct {
@@ -73,17 +116,7 @@ static struct pan_char reference(struct str rest)
         if (rest.n >= n && memcmp(rest.p, names[i].name, n) == 0)
             return (struct pan_char){(uint8_t)n, names[i].class, 0};
     }
-    uint32_t c = 0;
-    size_t at = 2;
-    while (rest.n > at && rest.p[1] == '#' && at < 8 && rest.p[at] >= '0' && rest.p[at] <= '9')
-        c = c * 10 + (uint32_t)(rest.p[at++] - '0');
-    struct pan_char one = {0};
-    if (at > 2 && at < rest.n && rest.p[at] == ';')
-        one = pan_char_of(c);
-    if (one.class < CLASS_SPACE)
-        return (struct pan_char){1, CLASS_OTHER, 0};
-    one.len = (uint8_t)(at + 1);
-    return one;
+    return reference_by_number(rest);
 }
 
 /* <td>, </td>, <br/>: a tag parts cells and lines. No star in it: text that a mask has shortened

@@ -78,7 +78,8 @@ static bool is_long_token(const struct run *run)
 static bool is_no_escape(uint8_t c, uint8_t next)
 {
     bool hex = (next >= '0' && next <= '9') || ((next | 0x20) >= 'a' && (next | 0x20) <= 'f');
-    return (c == '%' && !hex) || (c == '&' && next != '#') || (c == '\\' && next != 'u');
+    return (c == '%' && !hex) || (c == '&' && next != '#') ||
+           (c == '\\' && next != 'u' && next != 'x');
 }
 
 /* Where the few digits at `at`, in plain ASCII, end in sight: too few for a number. Else 0. Only
@@ -89,7 +90,9 @@ static size_t few_digits_end(struct str text, size_t at)
     size_t n = 0, end = text.n - at > FEW_BYTES ? at + FEW_BYTES : text.n;
     for (size_t i = at; i + 1 < end; i++) {
         unsigned class = p[i] < 0x80 ? pan_ascii[p[i]] >> 4 : CLASS_ESCAPE;
-        bool over = class == CLASS_OTHER || ((p[i] == '%' || p[i] == '&') && p[i + 1] == ' ');
+        bool cross = (p[i] | 0x20) == 'x' && p[i + 1] >= '0' && p[i + 1] <= '9';
+        bool over =
+            (class == CLASS_OTHER && !cross) || ((p[i] == '%' || p[i] == '&') && p[i + 1] == ' ');
         if (over)
             return n + LEAD_MAX < PAN_LEN_MIN ? i : 0;
         if (class == CLASS_ESCAPE)
@@ -131,13 +134,16 @@ static size_t over_no_width(struct str text, size_t at)
     return at;
 }
 
-/* Steps over digits that are no number's. */
+/* Steps over digits that are no number's, and over the letters of a token too long to be one. */
 static void scan_skip(struct scan *s, struct str text, size_t limit)
 {
-    while (s->skip && s->at < limit) {
+    while (s->skip != SKIP_NONE && s->at < limit) {
         struct pan_char c = pan_char_at(text, s->at);
-        size_t next = c.class == CLASS_DIGIT ? s->at + c.len : over_no_width(text, s->at);
-        s->skip = next > s->at;
+        bool letter = s->skip == SKIP_TOKEN && c.class == CLASS_LETTER && text.p[s->at] != '|';
+        bool over = c.class == CLASS_DIGIT || letter;
+        size_t next = over ? s->at + c.len : over_no_width(text, s->at);
+        if (next == s->at)
+            s->skip = SKIP_NONE;
         s->at = next;
     }
 }
@@ -156,7 +162,7 @@ static void scan_found(struct scan *s, struct str text, const struct run *run,
     }
     scan_emit(s, text, best);
     s->at = s->done;
-    s->skip = false;
+    s->skip = SKIP_NONE;
     s->gap = GAP_END;
 }
 
@@ -176,8 +182,8 @@ static void scan_range(struct scan *s, struct str text, size_t limit)
         }
         run_read(text, s->done, at, s->gap, &run);
         s->gap = GAP_END;
-        s->skip = run.rest || is_long_token(&run);
-        if (s->skip) {
+        s->skip = run.rest ? SKIP_DIGITS : is_long_token(&run) ? SKIP_TOKEN : SKIP_NONE;
+        if (s->skip != SKIP_NONE) {
             s->at = at;
         } else if (run.n >= PAN_LEN_MIN && run_best(s, text, &run, &best)) {
             scan_found(s, text, &run, &best);

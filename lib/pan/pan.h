@@ -65,8 +65,8 @@ struct pan_stream {
     bool found;    /* something was masked so far */
     /* where the finder stands */
     size_t at, done, beside;
-    bool any, skip, running;
-    unsigned char gap;
+    bool any, running;
+    unsigned char skip, gap;
 };
 #define PAN_STREAM_NEW ((struct pan_stream){0})
 

@@ -53,13 +53,16 @@ struct glyph {
     uint8_t digit;
     bool letter; /* read as a letter */
     uint8_t gap; /* enum gap before this glyph */
+    bool twin;   /* two numbers written without a gap meet before this glyph */
 };
 
 #define LEAD_MAX  6    /* confused letters looked for before the first digit of a run */
 #define RUN_MAX   96   /* glyphs held at once */
 #define RUN_BYTES 1536 /* and bytes */
 #define NONE_MAX  32   /* characters without width between two glyphs */
-#define SPAN_MAX  512  /* bytes a number may take with what stands in it */
+#define TWIN_MIN  15   /* digits: shorter numbers are not looked for where two meet */
+#define TWIN_MAX  16
+#define SPAN_MAX  512 /* bytes a number may take with what stands in it */
 
 /* What the finder may look at before and after where it stands: all a stream has to keep. */
 #define LOOK_BACK  512
@@ -111,18 +114,23 @@ enum pan_brand pan_brand_of(unsigned head, size_t len);
 /* What a word near a number says about it (words.c). */
 enum word_kind {
     WORD_PLAIN,
-    WORD_CARD,    /* names a card or its brand */
+    WORD_CARD,    /* "card": what stands before it may make it another kind of card */
+    WORD_TARJETA, /* "tarjeta": what follows it may */
+    WORD_BRAND,   /* names a brand: always a payment card */
     WORD_CREDIT,  /* "tarjeta de credito", "credit card" */
     WORD_PAY,     /* speaks of paying: card context, but no label */
+    WORD_PRIMARY, /* "primary account number" is the card's */
     WORD_OTHER,   /* names another kind of number */
+    WORD_ISSUED,  /* the same, and whoever issues it issues cards: "insurance card" */
     WORD_PHONE,   /* names a telephone: never 16 digits or more */
     WORD_QUALIFY, /* before or after "card": another kind of card */
     WORD_BETWEEN, /* may stand between a label and its number */
-    WORD_AFTER,   /* expiry or verification code */
+    WORD_AFTER,   /* expiry date, or what may be a verification code */
+    WORD_CODE,    /* a verification code: only cards have one */
 };
-/* Kind of the folded word p[0..n). */
 /* The Latin letter 0xc3 `second` (U+00C0..U+00FF) without accent, lower case. */
 unsigned char pan_fold_latin(unsigned char second);
+/* Kind of the folded word p[0..n). */
 enum word_kind pan_word(const char *p, size_t n);
 bool pan_words_are_sorted(void);
 
@@ -130,7 +138,8 @@ bool pan_words_are_sorted(void);
 struct context {
     bool card;   /* the nearest telling word speaks of a card */
     bool label;  /* an explicit card label stands directly before */
-    bool other;  /* the nearest telling word names another kind of number */
+    bool other;  /* the nearest telling word names another kind of number, */
+    bool owned;  /*   and stands so near that the number is its value */
     bool phone;  /* the nearest telling word names a telephone */
     bool amount; /* a currency sign stands directly before */
     bool track;  /* a track's start sentinel stands directly before */
@@ -141,6 +150,8 @@ void context_before(struct str text, size_t from, size_t start, struct context *
 bool context_is_iban(struct str text, size_t from, size_t start);
 /* True when an expiry date or a verification code follows within a few words. */
 bool context_after(struct str text, size_t end);
+/* True when the word behind the number says that it was a card: "ref 4111... (tarjeta)". */
+bool context_card_after(struct str text, size_t end);
 
 struct candidate {
     size_t start, end;  /* bytes */
@@ -163,6 +174,9 @@ void beside_find(struct str text, size_t from, size_t to, bool after, const stru
 bool track_follows(struct str text, size_t at);
 /* Extends a number inside track data to the whole track; true when it is one. */
 bool track_extend(struct str text, size_t from, struct pan_span *span);
+/* What is stepped over before the finder looks for a number again: digits a mask left visible, or
+ * the rest of a token too long to hold a number. */
+enum skip { SKIP_NONE, SKIP_DIGITS, SKIP_TOKEN };
 /* The finder in steps, so that text may arrive in pieces: positions are offsets in `text`. */
 struct scan {
     struct str text;
@@ -170,11 +184,11 @@ struct scan {
     size_t done;   /* end of the last emitted span */
     size_t beside; /* CVV and expiry were looked for up to here */
     bool any;      /* a number was emitted: `done` is its end */
-    bool skip;     /* inside digits that are no number's: up to the first other character */
+    uint8_t skip;  /* enum skip: inside digits that are no number's */
     uint8_t gap;   /* of the run that goes on at `at`, GAP_END for a new one */
     const struct sink *sink;
 };
-#define SCAN_NEW(text, sink) ((struct scan){(text), 0, 0, 0, false, false, GAP_END, (sink)})
+#define SCAN_NEW(text, sink) ((struct scan){(text), 0, 0, 0, false, SKIP_NONE, GAP_END, (sink)})
 /* Goes on to `limit`; nothing beyond limit + LOOK_AHEAD is looked at. */
 void scan_to(struct scan *s, size_t limit);
 /* Everything before this is decided. */

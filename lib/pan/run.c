@@ -16,7 +16,7 @@ static void run_add(struct run *run, size_t start, struct pan_char c, enum gap g
     unsigned twice = c.digit * 2U;
     unsigned doubled = twice > 9 ? twice - 9 : twice;
     bool letter = c.class == CLASS_LETTER;
-    run->g[n] = (struct glyph){start, c.len, c.digit, letter, (uint8_t)gap};
+    run->g[n] = (struct glyph){start, c.len, c.digit, letter, (uint8_t)gap, false};
     run->luhn[0][n + 1] = (uint16_t)(run->luhn[0][n] + (n % 2 == 0 ? doubled : c.digit));
     run->luhn[1][n + 1] = (uint16_t)(run->luhn[1][n] + (n % 2 == 1 ? doubled : c.digit));
     run->letters[n + 1] = (uint16_t)(run->letters[n] + letter);
@@ -100,6 +100,16 @@ static size_t lead_start(struct str text, size_t from, size_t at)
     return start;
 }
 
+/* An x between two digits: "4111x1111x1111x1111". A separator only there, and only words about
+ * cards make such groups a card's (candidate.c). */
+static bool is_cross(struct str text, size_t from, size_t at)
+{
+    if ((text.p[at] | 0x20) != 'x' || at == from || at + 1 >= text.n)
+        return false;
+    char before = text.p[at - 1], after = text.p[at + 1];
+    return before >= '0' && before <= '9' && after >= '0' && after <= '9';
+}
+
 /* What lies between two glyphs. */
 struct between {
     size_t end;
@@ -112,7 +122,8 @@ static struct between between_read(struct str text, size_t from, size_t at)
     struct between b = {.end = at};
     while (b.end < text.n) {
         struct pan_char c = pan_char_at(text, b.end);
-        bool bar = text.p[b.end] == '|' && bar_is_line(text, from, b.end);
+        bool bar =
+            (text.p[b.end] == '|' && bar_is_line(text, from, b.end)) || is_cross(text, from, b.end);
         if (!bar && (c.class == CLASS_DIGIT || c.class == CLASS_LETTER))
             break;
         b.count += c.class != CLASS_NONE;
@@ -163,14 +174,20 @@ static bool is_word(struct str text, size_t pos)
     return end < text.n && is_word_byte((unsigned char)text.p[end]);
 }
 
-/* %XX before a glyph: its digits may belong to the escape, so a number may start here. */
-static bool follows_percent(struct str text, size_t from, size_t pos)
+/* %XX or \xXX before a glyph: its digits may belong to the escape, so a number may start here.
+ * Nothing before `from` is looked at. */
+static bool follows_escape(struct str text, size_t from, size_t pos)
 {
-    return pos >= from + 3 && text.p[pos - 3] == '%' && text.p[pos - 2] != ' ';
+    const char *p = text.p + pos;
+    if (pos < from + 3 || p[-2] == ' ')
+        return false;
+    if (p[-3] == '%' || (pos >= from + 4 && p[-4] == '\\' && p[-3] == 'x'))
+        return true;
+    return pos >= from + 5 && memcmp(p - 5, "%25", 3) == 0; /* escaped twice */
 }
 
 /* Appends glyphs from `pos` on until something else than a separator stands between. */
-static void run_fill(struct str text, size_t pos, enum gap gap, struct run *run)
+static void run_fill(struct str text, size_t from, size_t pos, enum gap gap, struct run *run)
 {
     size_t since_digit = 0, begin = pos;
     while (pos < text.n) {
@@ -185,7 +202,7 @@ static void run_fill(struct str text, size_t pos, enum gap gap, struct run *run)
             run->gap_end = (uint8_t)gap;
             break;
         }
-        if (gap == GAP_NONE && follows_percent(text, begin, pos))
+        if (gap == GAP_NONE && follows_escape(text, from, pos))
             gap = GAP_GLUE;
         run_add(run, pos, c, gap);
         pos += c.len;
@@ -205,6 +222,40 @@ static void run_fill(struct str text, size_t pos, enum gap gap, struct run *run)
     run->end = pos;
 }
 
+static bool is_number(const struct run *run, size_t s, size_t e)
+{
+    unsigned head = 0;
+    for (size_t i = 0; i < 6; i++)
+        head = head * 10 + run->g[s + i].digit;
+    return run_luhn(run, s, e) && pan_brand_of(head, e - s) != BRAND_NONE;
+}
+
+/* True when a number ends and another begins at `k`, and nothing is left over on either side. */
+static bool twins_meet(const struct run *run, size_t k)
+{
+    for (size_t a = TWIN_MIN; a <= TWIN_MAX && a <= k; a++) {
+        if (run->g[k - a].gap < GAP_GLUE || !is_number(run, k - a, k))
+            continue;
+        for (size_t b = TWIN_MIN; b <= TWIN_MAX && k + b <= run->n; b++) {
+            if (run_gap(run, k + b) >= GAP_GLUE && is_number(run, k, k + b))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Two numbers written one behind the other without a gap are parted. */
+static void run_part_twins(struct run *run)
+{
+    for (size_t k = TWIN_MIN; k + TWIN_MIN <= run->n; k++) {
+        if (run->g[k].gap != GAP_NONE || !twins_meet(run, k))
+            continue;
+        run->g[k].gap = GAP_GLUE;
+        run->g[k].twin = true;
+        k += TWIN_MIN - 1;
+    }
+}
+
 void run_read(struct str text, size_t from, size_t at, uint8_t gap, struct run *run)
 {
     run->n = 0;
@@ -212,7 +263,8 @@ void run_read(struct str text, size_t from, size_t at, uint8_t gap, struct run *
     run->luhn[0][0] = run->luhn[1][0] = run->letters[0] = 0;
     run->gap_end = GAP_END;
     if (gap != GAP_END) {
-        run_fill(text, at, (enum gap)gap, run);
+        run_fill(text, from, at, (enum gap)gap, run);
+        run_part_twins(run);
         return;
     }
     size_t pos = lead_start(text, from, at);
@@ -222,5 +274,6 @@ void run_read(struct str text, size_t from, size_t at, uint8_t gap, struct run *
         return;
     }
     bool word_before = pos > from && is_word_byte((unsigned char)text.p[pos - 1]);
-    run_fill(text, pos, word_before ? GAP_GLUE : GAP_END, run);
+    run_fill(text, from, pos, word_before ? GAP_GLUE : GAP_END, run);
+    run_part_twins(run);
 }

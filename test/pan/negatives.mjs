@@ -2,7 +2,7 @@
 //
 // Rule: a number that would also be a card number by issuer range and Luhn stands only under its own
 // label (IMEI, tracking, ...), as it does on paper.
-import { line, luhnDigit } from './kit.mjs';
+import { card, line, luhnDigit, otherLabels, printedGroups } from './kit.mjs';
 
 const d = (c, n) => c.digits(n);
 const two = (n) => String(n).padStart(2, '0');
@@ -90,4 +90,11 @@ export const negatives = {
     math: text((c) => `${d(c, 3)} + ${d(c, 3)} = ${d(c, 4)}; ${d(c, 2)} * ${d(c, 2)} = ${d(c, 4)}; ${d(c, 5)} / ${d(c, 3)}`),
     address: text((c) => `Calle ${c.int(1, 180)} # ${c.int(1, 99)}-${c.int(1, 99)} apto ${d(c, 3)}, CP ${d(c, 5)}, Tel ${phone(c)}`),
     checkboxes: text((c) => Array.from({ length: 6 }, () => c.of(['[ ]', '[x]', '( )', '[1]', '[0]'])).join(' ') + ` dolor 0 1 2 3 4 5 6 7 8 9 10`),
+    // a number that might be a card's by range, length and Luhn, grouped or not, under its own label
+    own_label: text((c) => {
+        const n = card(c, { length: c.of([15, 16]) }).digits;
+        const label = c.of([...otherLabels, 'Tarjeta del seguro No.', 'Tarjeta sanitaria', 'Insurance card number:', 'Tarjeta de identidad', 'monto', 'Carn\u00e9 No.']);
+        return `${label}${c.of([' ', ': ', ' '])}${c.of([n, printedGroups(n).join(' '), printedGroups(n).join('-')])}${c.of(['', '.', ' fecha 22/11/2026', ' vence 08/27', '\nPaciente estable', ', firma'])}`;
+    }),
+    measures: text((c) => `${c.of(['medidas', 'caja', 'resoluci\u00f3n', 'size'])} ${c.int(4000, 5999)}x${d(c, 4)}x${d(c, 4)}x${d(c, 4)}`),
 };

@@ -1,7 +1,7 @@
 // Lines that hold card numbers: each category one way in which people, forms and OCR write them.
 //
 // Rule: a line is here only when a careful reader would call it a card number.
-import { card, code, cut, expiry, line, luhnDigit, pan, printedGroups } from './kit.mjs';
+import { card, code, cut, expiry, line, luhnDigit, otherLabels, pan, printedGroups } from './kit.mjs';
 
 const labels = [
     'Tarjeta:', 'N\u00famero de tarjeta', 'No. de tarjeta:', 'Nro. tarjeta', 'Tarjeta de cr\u00e9dito:', 'tarjeta d\u00e9bito',
@@ -235,5 +235,60 @@ export const positives = {
         const body = n.digits.slice(0, -1);
         const wrong = { brand: n.brand, digits: body + String((Number(luhnDigit(body)) + c.int(1, 9)) % 10) };
         return line(beforeStrong(c), pan(printedGroups(wrong.digits).join(c.of([' ', '-', ''])), wrong, 'pan_invalid'), c.of(tails));
+    },
+    // another label with its own value stands before: it does not speak for the card
+    other_then_card: (c) => {
+        const n = card(c, { length: c.of([15, 16]) });
+        const value = c.of([c.digits(c.int(3, 10)), 'ninguna', 'ver anexo', 'AB-' + c.digits(5)]);
+        const by = c.of(['  ', '\n', ', ', '; ', ' / ', '. ', ' - ', '\t']);
+        const label = c.of(['Card:', 'card', 'Card number', 'tarjeta', 'Tarjeta:', 'Visa', 'Tarjeta de cr\u00e9dito:', 'Mastercard', 'pago con tarjeta', 'credit card', 'TDC']);
+        const show = c.maybe(0.5) ? n.digits : printedGroups(n.digits).join(c.of([' ', '-']));
+        return line(c.of(otherLabels), c.of([' ', ': ', ':\n']), value, by, label, ' ', pan(show, n), c.of(tails));
+    },
+    other_then_card_json: (c) => {
+        const n = card(c, { length: c.of([15, 16]) });
+        const key = c.of(['ticket', 'mrn', 'order', 'user_id', 'policy', 'ts', 'invoice', 'txn', 'ref']);
+        const label = c.of(['card', 'cardNumber', 'card_number', 'tarjeta', 'pan']);
+        return c.of([
+            line(`{"${key}":${c.digits(5)},"${label}":"`, pan(n.digits, n), '"}'), line(`${key}=${c.digits(6)} ${label}=`, pan(n.digits, n)),
+            line(`{"${key}":{"${label}":"`, pan(n.digits, n), '"}}'), line(`${key}=${c.digits(4)}&${label}=`, pan(n.digits, n), '&x=1'),
+        ]);
+    },
+    card_beside_other: (c) => {
+        const n = card(c, { length: c.of([15, 16]) });
+        const show = c.maybe(0.5) ? n.digits : printedGroups(n.digits).join(c.of([' ', '-']));
+        const [head, tail] = c.of([
+            ['Credit card account number: ', ''], ['Cuenta tarjeta ', ''], ['Cuenta de la tarjeta: ', ''], ['Card reference: ', ''], ['txn card=', ''], ['Primary Account Number: ', ''],
+            ['ref ', ' tarjeta'], ['cuenta ', ' (tarjeta de cr\u00e9dito)'], ['Order ', ' visa'], ['account ', ' cvv 123'], ['referencia ', ' (Mastercard)'], ['Debit card account ', ''],
+        ]);
+        return line(head, pan(show, n), tail);
+    },
+    escaped: (c) => {
+        const n = card(c, { length: c.of([15, 16]) });
+        const around = c.of(['%22', '%27', '%28', '%20', '%3A', '\\u0022', '\\u0027', '\\x22', '&quot;', '&#34;', '&#x22;', '%2522', '\\"']);
+        const by = c.of(['', '', '\\u0020', '\\u002d', '\\x20', '\\x2d', '&#x20;', '&#x2d;', '&#32;', '%20', '%2D', '&nbsp;']);
+        return line(c.of(['q=', '', 'card=']), around, pan(printedGroups(n.digits).join(by), n), around);
+    },
+    crosses: (c) => {
+        const n = card(c, { length: 16 });
+        return line(beforeStrong(c), pan(printedGroups(n.digits).join(c.of(['x', 'X'])), n), c.of(tails));
+    },
+    twins: (c) => {
+        const a = card(c, { length: 16 });
+        const b = card(c, { length: c.of([15, 16]) });
+        return line(c.of(['tarjetas ', 'cards: ', '', 'pago con ']), pan(a.digits, a), pan(b.digits, b), c.of(['', ' ok', '.']));
+    },
+    code_odd: (c) => {
+        const n = card(c);
+        const digits = c.digits(3);
+        const label = c.of([
+            'cvv', 'CVV:', 'C\u00f3d. Verif.:', 'c\u00f3digo de atr\u00e1s', 'code on back is', 'code on the back:', 'los tres de atr\u00e1s', 'exp 08/28 cvc',
+        ]);
+        const [open, written, close] = c.of([
+            ['', digits, ''], ['', digits, ''], ['', [...digits].join(' '), ''], ['', [...digits].join('|'), ''], ['[', [...digits].join(']['), ']'],
+        ]);
+        const glued = [c.of(['exp0828cvv', 'cvv', 'Exp1127CVV', '0629cvv']), code(digits)];
+        const apart = [label, ' ', open, code(written), close];
+        return line(beforeStrong(c), pan(printedGroups(n.digits).join(c.of([' ', '-'])), n), c.of([', ', '\n', '. ']), c.maybe(0.2) ? glued : apart, c.of(['', '.', ' gracias']));
     },
 };

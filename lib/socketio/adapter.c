@@ -158,7 +158,9 @@ static bool entries_in(struct sio_adapter *adapter, struct sio_stream *stream,
         if (stream->waiting)
             return false;
         sio_entry_id_copy(stream->last, entry.id);
+        sio_recent_add(stream, &entry);
         stream->is_lost = false;
+        stream->sound = true;
     }
     return true;
 }
@@ -220,9 +222,11 @@ static void last_in(redisAsyncContext *ctx, void *answer, void *data)
     struct sio_adapter *adapter = stream->adapter;
     if (!reply || adapter->reader.ctx != ctx || reply->type != REDIS_REPLY_ARRAY)
         return;
+    stream->sound = stream->sound || reply->elements > 0;
     if (reply->elements > 0 || stream->is_lost)
         return;
     stream->is_lost = true;
+    sio_recent_forget(stream);
     adapter->stats.missed++;
     log_warn("socket.io: %s no longer has %s, entries after it may be lost", stream->name,
              stream->last);
@@ -315,6 +319,8 @@ static void reader_down(struct redis_link *link)
 {
     struct sio_adapter *adapter = link->user;
     adapter->reading = false;
+    for (size_t i = 0; i < adapter->stream_count; i++)
+        adapter->streams[i].sound = false;
     sio_adapter_told(adapter);
     if (!link->closing)
         log_warn("socket.io: Redis is gone, trying again");
@@ -493,6 +499,8 @@ void sio_adapter_free(struct sio_server *server)
 {
     if (!server->adapter)
         return;
+    for (size_t i = 0; i < server->adapter->stream_count; i++)
+        sio_recent_forget(&server->adapter->streams[i]);
     redis_link_free(&server->adapter->reader);
     redis_link_free(&server->adapter->writer);
     redis_link_free(&server->adapter->channel);

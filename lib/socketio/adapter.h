@@ -1,7 +1,7 @@
 /* Inside the Redis adapter: what its files share.
  *
  * adapter.c reads the streams, posts.c writes to them, channels.c hears publish/subscribe,
- * cluster.c asks other servers and answers them, recovery.c keeps sessions.
+ * cluster.c asks other servers and answers them, recovery.c keeps sessions, recent.c entries.
  *
  * The rule not to break: `last` of a stream is the entry whose effects all local sockets have seen;
  * whoever compares with it does so in the turn in which it acts. */
@@ -21,6 +21,9 @@ struct sio_stream {
     char posted[SIO_ENTRY_ID_MAX]; /* up to here it is known what of ours is in it */
     bool waiting; /* the entry after `last` is to be asked for again by sio_adapter_resume */
     bool is_lost; /* `last` is not in the stream, and that was told */
+    bool sound;   /* since this connection stands, `last` was seen in the stream, or one after it */
+    struct sio_recent *recent; /* recent.c: a ring */
+    size_t recent_first, recent_count, recent_bytes;
     struct sio_adapter *adapter;
 };
 
@@ -80,6 +83,28 @@ struct sio_stream_id sio_stream_id_of(struct str text);
 bool sio_stream_id_after(struct sio_stream_id a, struct sio_stream_id b);
 bool sio_entry_id_copy(char to[SIO_ENTRY_ID_MAX], struct str id); /* false: too long, not done */
 void sio_adapter_told(struct sio_adapter *adapter);               /* `connected` anew */
+
+/* ---- recent.c: entries kept in memory ---------------------------------------------------------
+ */
+
+struct sio_recent {
+    struct sio_stream_id id;
+    char text[SIO_ENTRY_ID_MAX]; /* the same as text */
+    struct arena *arena;         /* of what follows; NULL: not a broadcast */
+    struct str nsp, data;
+    struct stream_message message; /* where is_event */
+    bool is_read, is_event;
+};
+
+/* Keeps an entry just handled. Does nothing where clients may not recover. */
+void sio_recent_add(struct sio_stream *stream, const struct stream_entry *entry);
+/* What follows is not known to follow what is kept. */
+void sio_recent_forget(struct sio_stream *stream);
+/* Whether everything after `id` is here (true also where nothing is after it), and from which
+ * number on: up to stream->recent_count. */
+bool sio_recent_after(const struct sio_stream *stream, struct sio_stream_id id, size_t *ret_first);
+/* The i-th, read; good until the next is added. */
+const struct sio_recent *sio_recent_at(struct sio_stream *stream, size_t i);
 
 /* ---- posts.c: streams out -------------------------------------------------------------------- */
 

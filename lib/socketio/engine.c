@@ -253,7 +253,7 @@ void eio_session_close(struct eio_session *session, enum sio_reason reason, cons
     if (ws) {
         session->ws = NULL;
         session->eio->stats.websockets--;
-        if (reason == SIO_SLOW_CONSUMER || reason == SIO_PING_TIMEOUT)
+        if (ws->lost || reason == SIO_SLOW_CONSUMER || reason == SIO_PING_TIMEOUT)
             eio_ws_kill(ws); /* it does not read: a farewell would wait for ever */
         else
             eio_ws_end(ws, code_of(reason));

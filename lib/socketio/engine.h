@@ -127,6 +127,7 @@ struct eio_ws {
     int fd;         /* of `tcp`, which closes it */
     bool writing;
     bool shut;
+    bool lost; /* the peer is gone: nothing more is read or said */
 };
 
 enum eio_state { EIO_STATE_OPEN, EIO_STATE_LINGERING, EIO_STATE_CLOSED };

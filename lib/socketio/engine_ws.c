@@ -199,22 +199,20 @@ void eio_ws_end(struct eio_ws *ws, enum ws_code code)
     eio_due_set(ws->eio, DUE_WS_LINGER, &ws->due, clock_mono_us() + WS_LINGER_US);
 }
 
-/* The connection is of no more use: its session, if it carries one, is closed when the loop comes
- * to it; thousands may be lost at once. */
+/* The connection is of no more use. Thousands may be lost at once, and the kernel's part of closing
+ * one is the dearest: it is closed with its session, when the loop comes to it. */
 static void ws_lost(struct eio_ws *ws, enum sio_reason reason)
 {
     struct eio_session *session = ws->session;
-    bool carries = ws->state == EIO_WS_LIVE;
-    eio_ws_kill(ws);
-    if (!session)
-        return;
-    if (!carries) {
-        session->probe = NULL; /* the polling session goes on */
+    if (ws->state == EIO_WS_LIVE) {
+        ws->lost = true;
+        uv_read_stop((uv_stream_t *)ws->tcp);
+        eio_doom(session, reason);
         return;
     }
-    session->ws = NULL;
-    session->eio->stats.websockets--;
-    eio_doom(session, reason);
+    eio_ws_kill(ws);
+    if (session)
+        session->probe = NULL; /* the polling session goes on */
 }
 
 /* The peer broke a rule, or said goodbye: says why (section 7.4.1) and ends. */

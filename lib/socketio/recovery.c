@@ -2,7 +2,8 @@
  * sessions are SET under sio:session:<pid> (base64 of MessagePack {sid,pid,rooms,data}) and taken
  * with GETDEL when the client comes back. Node writes a session when a connection is lost; here it
  * is written when the client connects and renewed while it lives, so that it outlives the server's
- * sudden death too.
+ * sudden death too. What a client missed comes from memory where it is there (recent.c), else from
+ * Redis.
  *
  * The rule not to break: a socket joins its rooms in the same turn in which everything up to the
  * reader's last entry has been looked at, and ignores live entries up to there: so each event comes
@@ -15,8 +16,9 @@
 #include "socketio/json_scan.h"
 #include "socketio/msgpack_json.h"
 
-enum { COUNT = 200, CALLS_MAX = 100, SESSION_NAME_MAX = 64, RENEWED_AT_ONCE = 2000 };
+enum { COUNT = 200, CALLS_MAX = 100, SESSION_NAME_MAX = 64, RENEWED_AT_ONCE = 100 };
 #define RENEW_TICK_US     1000000L
+#define RENEW_MORE_US     50000L /* where more are due: the others on the loop have their turn */
 #define SESSION_ARENA_MAX ((size_t)64 << 20)
 #define KEY               "sio:session:"
 
@@ -74,14 +76,18 @@ void sio_session_keep(struct sio_socket *socket)
 void sio_session_end(struct sio_socket *socket, enum sio_reason reason)
 {
     struct sio_adapter *adapter = socket->nsp->server->adapter;
-    if (!adapter && may_come_back(reason))
-        sio_memory_keep(socket);
-    else if (!adapter)
-        return;
-    else if (may_come_back(reason))
+    if (!adapter) {
+        if (may_come_back(reason))
+            sio_memory_keep(socket);
+    } else if (may_come_back(reason) && !socket->kept_us) {
         adapter->stats.saved += session_set(socket, recovery_ms(socket));
-    else if (adapter->writer.is_up)
+    } else if (adapter->writer.is_up && may_come_back(reason)) { /* what is kept is what it was */
+        redisAsyncCommand(adapter->writer.ctx, NULL, NULL, "PEXPIRE " KEY "%s %u", socket->pid,
+                          recovery_ms(socket));
+        adapter->stats.saved++;
+    } else if (adapter->writer.is_up) {
         redisAsyncCommand(adapter->writer.ctx, NULL, NULL, "DEL " KEY "%s", socket->pid);
+    }
 }
 
 /* A namespace's sockets are in the order in which their sessions were written. */
@@ -104,16 +110,18 @@ void sio_sessions_stale(struct sio_adapter *adapter)
     }
 }
 
-static void sessions_renew(struct sio_namespace *nsp, int64_t before_us)
+/* Whether more are due. */
+static bool sessions_renew(struct sio_namespace *nsp, int64_t before_us)
 {
     for (int i = 0; i < RENEWED_AT_ONCE && !sio_list_empty(&nsp->sockets); i++) {
         struct sio_socket *socket = SIO_OF(nsp->sockets.next, struct sio_socket, in_nsp);
         if (socket->kept_us > before_us)
-            return;
+            return false;
         sio_session_keep(socket);
         sio_list_del(&socket->in_nsp);
         sio_list_add(&nsp->sockets, &socket->in_nsp);
     }
+    return !sio_list_empty(&nsp->sockets);
 }
 
 void sio_sessions_fire(struct eio *eio, struct eio_deadline *deadline)
@@ -121,10 +129,11 @@ void sio_sessions_fire(struct eio *eio, struct eio_deadline *deadline)
     struct sio_adapter *adapter = SIO_OF(deadline, struct sio_adapter, sessions);
     struct sio_list *all = &adapter->server->namespaces;
     int64_t now = clock_mono_us();
+    bool more = false;
     for (struct sio_list *n = all->next; adapter->writer.is_up && n != all; n = n->next)
-        sessions_renew(SIO_OF(n, struct sio_namespace, all),
-                       now - (int64_t)eio->options.recovery_ms * 500);
-    eio_due_set(eio, DUE_SESSIONS, deadline, now + RENEW_TICK_US);
+        more |= sessions_renew(SIO_OF(n, struct sio_namespace, all),
+                               now - (int64_t)eio->options.recovery_ms * 500);
+    eio_due_set(eio, DUE_SESSIONS, deadline, now + (more ? RENEW_MORE_US : RENEW_TICK_US));
 }
 
 /* ---- the end of a restoration ------------------------------------------------------------------
@@ -217,6 +226,20 @@ static void packet_keep(struct sio_restore *restore, struct sio_namespace *nsp, 
 }
 
 /* False: what it makes cannot be said now. */
+static bool message_look(struct sio_restore *restore, struct sio_namespace *nsp,
+                         const struct stream_message *message, struct str id)
+{
+    const struct sio_target *to = &message->to;
+    if ((to->room_count && !is_room_of(restore, to->rooms, to->room_count)) ||
+        is_room_of(restore, to->except, to->except_count) || to->is_volatile)
+        return true;
+    CLEANUP(buf_free) struct buf json = BUF_MAX(SIO_DATA_MAX);
+    enum sio_packet_fate fate = sio_adapter_packet(nsp, message, id, &json);
+    if (fate == SIO_PACKET_SEND)
+        packet_keep(restore, nsp, buf_str(&json), message->binary);
+    return fate != SIO_PACKET_LATER;
+}
+
 static bool entry_look(struct sio_restore *restore, struct sio_namespace *nsp,
                        const struct stream_entry *entry)
 {
@@ -225,17 +248,26 @@ static bool entry_look(struct sio_restore *restore, struct sio_namespace *nsp,
     if (!str_eq(entry->nsp, nsp->name) || !str_eq(entry->type, STR("3")) ||
         !stream_read(arena, STREAM_BROADCAST, entry->data, &message))
         return true;
-    enum sio_packet_fate fate = SIO_PACKET_DROP;
-    bool is_for_it =
-        message.to.room_count == 0 || is_room_of(restore, message.to.rooms, message.to.room_count);
-    CLEANUP(buf_free) struct buf json = BUF_MAX(SIO_DATA_MAX);
-    if (is_for_it && !is_room_of(restore, message.to.except, message.to.except_count) &&
-        !message.to.is_volatile)
-        fate = sio_adapter_packet(nsp, &message, entry->id, &json);
-    if (fate == SIO_PACKET_SEND)
-        packet_keep(restore, nsp, buf_str(&json), message.binary);
+    bool said = message_look(restore, nsp, &message, entry->id);
     arena_reset(arena);
-    return fate != SIO_PACKET_LATER;
+    return said;
+}
+
+/* From memory: up to the reader's last entry in one go. */
+static void recent_look(struct sio_restore *restore, struct sio_namespace *nsp, size_t first)
+{
+    struct sio_stream *stream = nsp->stream;
+    for (size_t i = first; i < stream->recent_count; i++) {
+        const struct sio_recent *recent = sio_recent_at(stream, i);
+        bool is_ours = recent->is_event && str_eq(recent->nsp, nsp->name);
+        if ((is_ours && !message_look(restore, nsp, &recent->message, str_of(recent->text))) ||
+            restore->bytes > restore->adapter->server->eio->options.queue_max_bytes) {
+            restore_fail(restore);
+            return;
+        }
+    }
+    sio_entry_id_copy(restore->offset, str_of(stream->last));
+    restore_done(restore);
 }
 
 static void range_next(struct sio_restore *restore);
@@ -333,26 +365,35 @@ static bool session_read(struct sio_restore *restore, const struct sio_socket *s
     return ct_equal(identity, buf_str(&socket->identity));
 }
 
-static void session_in(redisAsyncContext *ctx, void *answer, void *data)
-{
-    (void)ctx;
-    struct sio_restore *restore = data;
-    const redisReply *reply = answer;
-    if (reply && reply->type == REDIS_REPLY_STRING)
-        restore->session = arena_str(restore->arena, (struct str){reply->str, (size_t)reply->len});
-}
-
-/* The answer whether the offset is still in the stream; the session came just before. */
+/* The answer whether the offset is still in the stream. */
 static void offset_in(redisAsyncContext *ctx, void *answer, void *data)
 {
     struct sio_restore *restore = data;
     const redisReply *reply = answer;
-    const struct sio_socket *socket = sio_get(restore->socket);
-    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 || !socket ||
-        restore->adapter->writer.ctx != ctx || !session_read(restore, socket))
+    if (!reply || reply->type != REDIS_REPLY_ARRAY || reply->elements != 1 ||
+        restore->adapter->writer.ctx != ctx)
         restore_fail(restore);
     else
         range_next(restore);
+}
+
+static void session_in(redisAsyncContext *ctx, void *answer, void *data)
+{
+    struct sio_restore *restore = data;
+    const redisReply *reply = answer;
+    const struct sio_socket *socket = sio_get(restore->socket);
+    size_t first;
+    if (reply && reply->type == REDIS_REPLY_STRING)
+        restore->session = arena_str(restore->arena, (struct str){reply->str, (size_t)reply->len});
+    if (!reply || !socket || restore->adapter->writer.ctx != ctx || !session_read(restore, socket))
+        restore_fail(restore);
+    else if (sio_recent_after(socket->nsp->stream, sio_stream_id_of(str_of(restore->offset)),
+                              &first))
+        recent_look(restore, socket->nsp, first);
+    else if (redisAsyncCommand(ctx, offset_in, restore, "XRANGE %s %s %s",
+                               socket->nsp->stream->name, restore->offset,
+                               restore->offset) != REDIS_OK)
+        restore_fail(restore);
 }
 
 /* Names go into a Redis key and a range: letters of our own alphabets only. */
@@ -403,9 +444,6 @@ bool sio_restore_begin(struct sio_socket *socket)
     restore->arena = arena;
     memcpy(restore->offset, offset.p, offset.n);
     socket->state = SIO_STATE_RESTORING;
-    redisAsyncContext *ctx = adapter->writer.ctx;
-    redisAsyncCommand(ctx, session_in, restore, "GETDEL " KEY "%b", pid.p, pid.n);
-    redisAsyncCommand(ctx, offset_in, restore, "XRANGE %s %s %s", socket->nsp->stream->name,
-                      restore->offset, restore->offset);
+    redisAsyncCommand(adapter->writer.ctx, session_in, restore, "GETDEL " KEY "%b", pid.p, pid.n);
     return true;
 }

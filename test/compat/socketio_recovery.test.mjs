@@ -73,6 +73,43 @@ test('id, rooms and missed events come back, once and in order', async () => {
     socket.disconnect();
 });
 
+// What servers ask Redis for missed events while `action` runs.
+async function rangesAsked(action) {
+    const monitor = await relay.monitor();
+    const asked = [];
+    monitor.on('monitor', (_at, [command, ...args]) => {
+        if (/^xrange$/i.test(command) && args.includes('+')) asked.push(args);
+        if (command === 'set' && args[0] === 'end') monitor.emit('end of test');
+    });
+    await action();
+    const end = new Promise((done) => monitor.once('end of test', done));
+    await relay.set('end', '1'); // what came before it was heard before it
+    await end;
+    monitor.disconnect();
+    return asked.length;
+}
+
+test('what was missed lately is known to the server; for what was missed before that it asks Redis', async () => {
+    for (const [missed, asks] of [[0, false], [30, false], [700, true]]) {
+        const socket = await listener(one);
+        const witness = await listener(one);
+        await lose(socket);
+        const many = relay.pipeline();
+        for (let n = 1; n <= missed; n++)
+            many.xadd('socket.io', '*', 'uid', 'relay', 'nsp', '/', 'type', '3', 'data',
+                JSON.stringify({ packet: { type: 2, data: ['n', n] }, opts: { rooms: ['clinic:1'], except: [], flags: {} } }));
+        await many.exec();
+        await until(() => witness.got.at(-1) === missed, 'the server has read them');
+        const ranges = await rangesAsked(() => comeBack(socket));
+        await send(missed + 1);
+        await until(() => socket.got.at(-1) === missed + 1, 'the live event');
+        assert.deepEqual(socket.got.filter((n) => n > 0), numbers(missed + 2).slice(1));
+        assert.deepEqual([socket.recovered, ranges > 0], [true, asks], `${missed} missed`);
+        socket.disconnect();
+        witness.disconnect();
+    }
+});
+
 test('another server restores the session', async () => {
     const socket = await listener(one);
     const { id } = socket;

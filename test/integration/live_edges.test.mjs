@@ -252,26 +252,28 @@ test('another role, another clinic, another subject, a closed clinic: the socket
     const [{ auth_id: subject }] = await world.sql('SELECT auth_id FROM users WHERE id = $1', [user.userId]);
     const changes = [
         [`UPDATE users SET role = 'ADMISSIONS' WHERE id = $1`, `UPDATE users SET role = 'DOCTOR' WHERE id = $1`],
+        [`UPDATE users SET clinic_id = '${world.account('admin-b').clinicId}' WHERE id = $1`,
+            `UPDATE users SET clinic_id = '${user.clinicId}' WHERE id = $1`, 'corporate'], // nothing refers to it
         [`UPDATE users SET auth_id = 'somebody else' WHERE id = $1`, `UPDATE users SET auth_id = '${subject}' WHERE id = $1`],
         [`UPDATE clinics SET is_active = false WHERE id = (SELECT clinic_id FROM users WHERE id = $1)`,
             `UPDATE clinics SET is_active = true WHERE id = (SELECT clinic_id FROM users WHERE id = $1)`],
     ];
     const other = await world.listen('admin-b');
-    for (const [change, back] of changes) {
-        const listener = await world.listen('doctor2');
+    for (const [change, back, login = 'doctor2'] of changes) {
+        const listener = await world.listen(login);
         const withdrawn = await metric('withdrawn_total');
-        await world.sql(change, [user.userId]);
+        await world.sql(change, [world.account(login).userId]);
         const from = Date.now();
         await until(() => listener.disconnects.length > 0, `closed after ${change}`, { seconds: 10, every: 20 });
         const took = Date.now() - from;
         assert.ok(took < 5000, `${took} ms: ${change}`);
         assert.equal(listener.disconnects[0], 'io server disconnect');
         assert.ok((await metric('withdrawn_total')) > withdrawn);
-        const late = new Listener(world.url, await world.token('doctor2'));
+        const late = new Listener(world.url, await world.token(login));
         const error = await late.connected().then(() => null, (e) => e);
         assert.equal(error?.data?.status, 401, change);
         late.close();
-        await world.sql(back, [user.userId]);
+        await world.sql(back, [world.account(login).userId]);
     }
     assert.deepEqual(other.disconnects, []);
     other.close();
@@ -342,7 +344,7 @@ test('hundreds who come at once take turns: all get in, who gives up meanwhile l
 
 // ---- a client that does not read ----------------------------------------------------------------
 
-// A WebSocket that is signed in and then never read from.
+// A WebSocket that is signed in, hears one event and is then never read from; its session.
 async function sleeper(login) {
     const { hostname, port } = new URL(world.url);
     const socket = net.connect({ host: hostname, port });
@@ -355,12 +357,14 @@ async function sleeper(login) {
     const data = Buffer.from(`40${JSON.stringify({ token: await world.token(login) })}`);
     socket.write(Buffer.concat([Buffer.from([0x81, 0xfe, data.length >> 8, data.length & 255, 0, 0, 0, 0]), data]));
     await until(() => got.includes('40{"sid"'), 'let in');
+    await tell(['the last it hears'], [room(world.account(login).role, login)], login);
+    await until(() => /"\d+-\d+"\]/.test(got), 'an offset');
     socket.pause();
-    return socket;
+    return { socket, session: { pid: got.match(/"pid":"([^"]+)"/)[1], offset: got.match(/"(\d+-\d+)"\]/)[1] } };
 }
 
-test('a client that does not read is dropped at its cap and counted; the others hear everything', async () => {
-    const slow = await sleeper('admin');
+test('a client that does not read is dropped at its cap and counted, and must read again; the others hear everything', async () => {
+    const { socket: slow, session: lost } = await sleeper('admin');
     const quick = await world.listen('admin');
     const closed = async () => {
         const text = await (await fetch(`${world.system.metricsUrl}/metrics`)).text();
@@ -381,5 +385,13 @@ test('a client that does not read is dropped at its cap and counted; the others 
     assert.ok(quick.events.every((e) => numbers.place(e.numbers) === 'next'));
     assert.equal(await closed(), before + 1);
     slow.destroy();
+    // Back with its old session it is told by a new one that it missed something; had it missed
+    // little, it would have been given that.
+    const back = new Listener(world.url, null, { auth: { token: await world.token('admin'), ...lost } });
+    await back.connected();
+    await tell(['news']);
+    await hears(back, 'news');
+    assert.deepEqual([back.socket.recovered, heard(back)], [false, ['news']]);
+    back.close();
     quick.close();
 });

@@ -121,6 +121,7 @@ static struct problem *raise_existing(struct pg_tx *tx, const struct ctx *cx,
         return alert_create(tx, cx, &next, ret_id);
     }
     TRY(alert_set_urgency(tx, cx, id, v, policy));
+    TRY(patient_urgency_raise(tx, cx, v->patient_id, v->urgency_level));
     TRY(alert_event_add(tx, cx, id, "RAISED", cx->user_id, 0, NULL, NULL));
     TRY(audit_add(tx, cx, "ALERT_RAISED", "alerts", id));
     struct audience to;
@@ -151,6 +152,7 @@ struct problem *alert_create(struct pg_tx *tx, const struct ctx *cx, const struc
         TRY(alert_existing(tx, cx, id, values->intake_form_id, &old));
         return raise_existing(tx, cx, values, &policy, old, ret_id);
     }
+    TRY(patient_urgency_raise(tx, cx, values->patient_id, values->urgency_level));
     TRY(alert_event_add(tx, cx, id, "CREATED", cx->user_id, 0, NULL,
                         uuid_is_none(values->assigned_to) ? "unassigned" : "assigned"));
     TRY(audit_add(tx, cx, "ALERT_CREATED", "alerts", id));

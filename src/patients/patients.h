@@ -52,6 +52,11 @@ struct problem *patient_get(struct pg_tx *tx, const struct ctx *cx, struct uuid 
 struct problem *patient_move(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
                              enum patient_status to);
 
+/* The patient is at least this urgent ("LOW".."CRITICAL") from now on: who waits with an alert
+ * stands in the waiting list where the alert says. Never lowers. */
+struct problem *patient_urgency_raise(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
+                                      struct str level);
+
 /* The Patient object of the API (SPEC 5), PHI in clear: for answers to those allowed only. */
 void patient_write(struct jw *w, const struct patient *p);
 

@@ -83,10 +83,15 @@ static const struct pg_stmt correct = {
 static const struct pg_stmt status_set = {
     "patient_status_set",
     "UPDATE patients SET status = $4 WHERE clinic_id = $2::uuid AND id = $1::uuid AND status = $3"};
+static const struct pg_stmt urgency_raise = {
+    "patient_urgency_raise",
+    "UPDATE patients SET urgency_level = $3 WHERE clinic_id = $2::uuid AND id = $1::uuid"
+    " AND urgency_rank < CASE $3 WHEN 'CRITICAL' THEN 4 WHEN 'URGENT' THEN 3"
+    " WHEN 'MODERATE' THEN 2 ELSE 1 END"};
 static const struct pg_stmt *const stmts[] = {
-    &by_id[0],       &by_id[1],    &waiting[0],  &waiting[1],  &with_status[0],
-    &with_status[1], &everyone[0], &everyone[1], &searched[0], &searched[1],
-    &insert,         &tokens_drop, &tokens_add,  &correct,     &status_set};
+    &by_id[0],    &by_id[1],    &waiting[0],  &waiting[1],   &with_status[0], &with_status[1],
+    &everyone[0], &everyone[1], &searched[0], &searched[1],  &insert,         &tokens_drop,
+    &tokens_add,  &correct,     &status_set,  &urgency_raise};
 
 __attribute__((constructor)) static void register_statements(void)
 {
@@ -319,4 +324,10 @@ struct problem *patient_status_set(struct pg_tx *tx, const struct ctx *cx, struc
         return problem_new(cx->arena, PROBLEM_CONFLICT,
                            "somebody else changed it at the same moment; read it again");
     return NULL;
+}
+
+struct problem *patient_urgency_raise(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
+                                      struct str level)
+{
+    return PG_QUEUE(tx, &urgency_raise, PG_P_UUID(id), PG_P_UUID(cx->clinic_id), PG_P_TEXT(level));
 }

@@ -139,6 +139,23 @@ test('closing is for who acknowledged it or an ADMIN, and only after that', asyn
     assert.equal(listed.status, 'CLOSED');
 });
 
+test('an alert moves its patient up the waiting list, and a lesser one never down', async () => {
+    const level = async (a) =>
+        (await world.as('admin').get(`/api/v1/patients/${a.patientId}`)).body.urgencyLevel;
+    const alert = await raise({ urgencyLevel: 'CRITICAL' });
+    assert.equal(await level(alert), 'CRITICAL');
+    const waiting = (await world.as('admin').get('/api/v1/patients?status=WAITING&limit=200')).body.items;
+    const at = waiting.findIndex((p) => p.id === alert.patientId);
+    assert.ok(at >= 0);
+    assert.ok(waiting.slice(0, at).every((p) => p.urgencyLevel === 'CRITICAL'));
+    const { status } = await world.as('admissions').post('/api/v1/alerts', {
+        patientId: alert.patientId,
+        urgencyLevel: 'LOW',
+    });
+    assert.equal(status, 201);
+    assert.equal(await level(alert), 'CRITICAL');
+});
+
 test('discharging a patient closes the open alerts', async () => {
     const alert = await raise();
     const status = `/api/v1/patients/${alert.patientId}/status`;

@@ -112,15 +112,13 @@ static void packet_in(struct sio_conn *conn, const struct sio_packet *packet,
     }
     struct sio_namespace *nsp = sio_namespace_find(conn->server, packet->nsp);
     struct sio_socket *socket = nsp ? socket_in(conn, nsp) : NULL;
-    if (socket && packet->type == SIO_DISCONNECT) {
-        sio_socket_close(socket, SIO_CLIENT_LEFT);
-        return;
-    }
-    if (!socket || socket->state != SIO_STATE_CONNECTED) {
+    if (!socket || socket->state != SIO_STATE_CONNECTED) { /* undecided: nothing, as in Node */
         eio_session_close(conn->session, SIO_FORCED_CLOSE, NULL);
         return;
     }
-    if (packet->type == SIO_EVENT || packet->type == SIO_BINARY_EVENT)
+    if (packet->type == SIO_DISCONNECT)
+        sio_socket_close(socket, SIO_CLIENT_LEFT);
+    else if (packet->type == SIO_EVENT || packet->type == SIO_BINARY_EVENT)
         event_in(socket, packet, binary);
     else
         sio_answer_in(socket, packet->id, packet->data, binary);

@@ -130,6 +130,10 @@ test('CONNECT twice ends the session', async () => {
     await endedBy('40/doctor,', '40/doctor,');
 });
 
+test('leaving, or anything else, before the decision ends the session, as in Node', async () => {
+    for (const early of ['41', '42["echo",1]', '40']) await endedBy('40{"later":true}', early, '40{"later":true}', early);
+});
+
 test('events before CONNECT end the session', async () => {
     await endedBy('42["echo",1]');
     await endedBy('40', '42/doctor,["echo",1]');

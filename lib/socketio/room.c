@@ -51,14 +51,22 @@ void sio_join(struct sio_socket *socket, struct str name)
     sio_list_add(&room->members, &member->in_room);
     sio_list_add(&socket->rooms, &member->in_socket);
     room->count++;
+    room->connected += socket->state == SIO_STATE_CONNECTED;
     if (socket->state == SIO_STATE_CONNECTED && socket->pid[0])
         sio_session_changed(socket);
+}
+
+void sio_rooms_connected(struct sio_socket *socket)
+{
+    for (struct sio_list *n = socket->rooms.next; n != &socket->rooms; n = n->next)
+        SIO_OF(n, struct sio_member, in_socket)->room->connected++;
 }
 
 static void member_end(struct sio_member *member)
 {
     struct sio_room *room = member->room;
     struct sio_server *server = room->nsp->server;
+    room->connected -= member->socket->state == SIO_STATE_CONNECTED;
     sio_list_del(&member->in_room);
     sio_list_del(&member->in_socket);
     sio_pool_give(&server->members, member);
@@ -93,7 +101,7 @@ bool sio_is_in(const struct sio_socket *socket, struct str name)
 size_t sio_room_count(const struct sio_namespace *nsp, struct str name)
 {
     const struct sio_room *room = room_find(nsp, name);
-    return room ? room->count : sio_map_get(&nsp->by_sid, name) != NULL;
+    return room ? room->connected : sio_map_get(&nsp->by_sid, name) != NULL;
 }
 
 size_t sio_socket_count(const struct sio_namespace *nsp)
@@ -103,6 +111,8 @@ size_t sio_socket_count(const struct sio_namespace *nsp)
 
 static void ref_add(struct buf *refs, struct sio_socket *socket)
 {
+    if (socket->state != SIO_STATE_CONNECTED)
+        return; /* it waits for the decision, and is not among the `count` there is space for */
     struct sio_ref ref = sio_ref(socket);
     buf_add(refs, &ref, sizeof(ref));
 }

@@ -66,7 +66,7 @@ struct sio_room {
     struct sio_map_node by_name;
     struct sio_namespace *nsp;
     struct sio_list members;
-    size_t count;
+    size_t count, connected; /* members; of them not waiting for a decision */
     struct buf name;
 };
 
@@ -158,6 +158,8 @@ void sio_ask_json(struct sio_socket *socket, struct str json, struct sio_attachm
 
 /* room.c */
 void sio_leave_all(struct sio_socket *socket);
+/* It was CONNECTING until now and counts in its rooms from now on. */
+void sio_rooms_connected(struct sio_socket *socket);
 
 /* The same for an entry of the stream: not to sockets that saw it by restoration. */
 size_t sio_deliver_entry(struct sio_namespace *nsp, const struct sio_target *to, struct str json,

@@ -4,8 +4,9 @@
  * "clinic:<auth.clinic or 1>", after 100 ms when auth.later is true. Events: echo(args..., ack),
  * ev(x) -> ev-back x, bcast {room,ev,data} to the room, bye (disconnects with close), askme -> q 1
  * with an answer within 2 s -> q-ack with the answer, go [{n,size,gap}] -> n broadcasts tick
- * {seq,t,pad} of size bytes, gap ms apart, stats (ack) -> the server's counters. "/doctor" is open
- * and has echo. What goes between servers is in sio_echo_many.c. */
+ * {seq,t,pad} of size bytes, gap ms apart, stats (ack) -> the server's counters, count(room, ack)
+ * -> how many are in it, and how many sio_each visits. "/doctor" is open and has echo. What goes
+ * between servers is in sio_echo_many.c. */
 #include "socketio/sio_echo.h"
 
 #include <stdio.h>
@@ -198,6 +199,26 @@ static void on_stats(struct sio_socket *socket, const struct sio_event *event, v
     sio_answer(event->ack, buf_str(&args));
 }
 
+static void visited(struct sio_socket *socket, void *arg)
+{
+    (void)socket;
+    ++*(unsigned *)arg;
+}
+
+static void on_count(struct sio_socket *socket, const struct sio_event *event, void *user)
+{
+    (void)user;
+    CLEANUP(buf_free) struct buf room = BUF_MAX(SIO_ROOM_MAX);
+    char args[64];
+    unsigned visits = 0;
+    if (!sio_arg_text(event->args, 0, &room))
+        return;
+    sio_each(sio_namespace_of(socket), buf_str(&room), visited, &visits);
+    snprintf(args, sizeof(args), "[[%zu,%u]]",
+             sio_room_count(sio_namespace_of(socket), buf_str(&room)), visits);
+    sio_answer(event->ack, str_of(args));
+}
+
 struct sio_namespace *const *kit_main(void)
 {
     return &kit.main;
@@ -213,6 +234,7 @@ struct problem *kit_contract(uv_loop_t *loop, struct sio_server *server)
         {"askme", on_askme},
         {"go", on_go},
         {"stats", on_stats},
+        {"count", on_count},
         {"say", kit_say},
         {"join-all", kit_join_all},
         {"leave-all", kit_leave_all},

@@ -64,6 +64,7 @@ void sio_accept_now(struct sio_socket *socket)
 {
     struct sio_namespace *nsp = socket->nsp;
     socket->state = SIO_STATE_CONNECTED;
+    sio_rooms_connected(socket);
     eio_due_clear(&socket->conn->connect);
     sio_map_put(&nsp->by_sid, &socket->by_sid, (struct str){socket->sid, 20});
     sio_list_add(&nsp->sockets, &socket->in_nsp);

@@ -93,6 +93,22 @@ test('the server may decide later, and the client may be gone by then', async ()
     for (const s of [socket, speaker]) s.disconnect();
 });
 
+test('who waits for a decision is neither counted nor visited, and hides nobody who is in', async () => {
+    const inside = await echo.connect({ auth: { clinic: 'crowd' }, transports: ['websocket'] });
+    const count = () => inside.emitWithAck('count', 'clinic:crowd');
+    assert.deepEqual(await count(), [1, 1]);
+    const later = Array.from({ length: 8 }, () => echo.client({ auth: { later: true, clinic: 'crowd' }, transports: ['websocket'] }));
+    await Promise.all(later.map((s) => new Promise((done) => s.io.engine.once('open', done))));
+    const seen = [];
+    while (!later.every((s) => s.connected)) seen.push(await count());
+    for (const [n, visits] of seen) assert.ok(n === visits && n >= 1 && n <= 9, `${seen}`);
+    assert.ok(seen.some(([n]) => n === 1), 'nobody was seen waiting: the test tests nothing');
+    assert.deepEqual(await count(), [9, 9]);
+    for (const s of later.slice(1)) s.disconnect();
+    while ((await count())[0] !== 2) await sleep(10);
+    for (const s of [inside, later[0]]) s.disconnect();
+});
+
 test('an unknown namespace is refused, another one works on the same connection', async () => {
     const main = await echo.connect();
     const unknown = main.io.socket('/nothing-here');

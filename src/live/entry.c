@@ -1,6 +1,9 @@
 /* Who comes in: tokens are verified and users looked up in batches, one batch in the pool at a
  * time, so that thousands who come back at once take turns and leave the machine to the API.
  *
+ * The line is short: nobody has shown a token yet, so what is kept for those who wait is bounded,
+ * and who leaves leaves it at once.
+ *
  * The rule not to break: rooms are made here and nowhere else, from verified claims. */
 #include "live/live_internal.h"
 
@@ -13,11 +16,18 @@
 #include "json/json_out.h"
 #include "phi/phi.h"
 
-enum { AUTH_MAX = 16384, BATCH = 32 };
+enum {
+    AUTH_MAX = 16384,
+    BATCH = 32,
+    WAITING_MAX = 20000,         /* who waits; more come again in a moment */
+    WAITING_BYTES_MAX = 64 << 20 /* of their tokens */
+};
 
 struct entry {
-    struct entry *next;
+    struct entry *prev, *next;
     struct sio_ref ref;
+    struct session *session; /* of its socket; NULL when that is gone */
+    bool in_line;
     struct arena *arena;
     struct str token;
     struct auth_claims claims;
@@ -139,30 +149,85 @@ static void refuse(struct sio_socket *socket, const struct problem *p)
     sio_refuse(socket, p->detail, buf_str(&data));
 }
 
-static void decide(struct live *live, const struct entry *e, int status)
+/* ---- the line -------------------------------------------------------------------------------- */
+
+static void line_add(struct live *live, struct entry *e)
+{
+    e->prev = live->last;
+    if (live->last)
+        live->last->next = e;
+    else
+        live->first = e;
+    live->last = e;
+    live->line.count++;
+    live->line.bytes += e->token.n;
+    e->in_line = true;
+}
+
+static void line_del(struct live *live, struct entry *e)
+{
+    if (e->prev)
+        e->prev->next = e->next;
+    else
+        live->first = e->next;
+    if (e->next)
+        e->next->prev = e->prev;
+    else
+        live->last = e->prev;
+    e->prev = e->next = NULL;
+    live->line.count--;
+    live->line.bytes -= e->token.n;
+    e->in_line = false;
+}
+
+static void entry_free(struct entry *e)
+{
+    if (e->session)
+        e->session->entry = NULL;
+    arena_free(&e->arena);
+    free(e);
+}
+
+void live_session_end(struct live *live, struct session *session)
+{
+    struct entry *e = session ? session->entry : NULL;
+    if (e)
+        e->session = NULL;
+    if (e && e->in_line) { /* else it is in the pool, and freed when it comes back */
+        line_del(live, e);
+        entry_free(e);
+    }
+    free(session);
+}
+
+/* ---- the decision -----------------------------------------------------------------------------
+ */
+
+/* A refused socket ends without a word to on_disconnect. */
+static void session_drop(struct live *live, struct sio_socket *socket)
+{
+    live_session_end(live, sio_data(socket));
+    sio_data_set(socket, NULL);
+}
+
+static void decide(struct live *live, struct entry *e, int status)
 {
     struct sio_socket *socket = live->server ? sio_get(e->ref) : NULL; /* none: we stopped */
     if (!socket)
         return;
     if (status != 0 || live->stopping) {
+        session_drop(live, socket);
         sio_refuse(socket, "the server is stopping", STR_NONE);
     } else if (e->problem) {
         live->counts.refused++;
+        session_drop(live, socket);
         refuse(socket, e->problem);
     } else {
-        struct session *session = mem_new(struct session);
-        session->claims = e->claims;
-        sio_data_set(socket, session);
+        e->session->claims = e->claims;
         rooms_join(socket, e->arena, &e->claims);
         live->counts.accepted++;
         sio_accept(socket);
     }
-}
-
-static void entry_free(struct entry *e)
-{
-    arena_free(&e->arena);
-    free(e);
 }
 
 static void batch_begin(struct live *live);
@@ -171,7 +236,6 @@ static void batch_done(uv_work_t *work, int status)
 {
     struct batch *batch = work->data;
     struct live *live = batch->live;
-    live->tasks--;
     live->checking = false;
     for (size_t i = 0; i < batch->count; i++) {
         decide(live, batch->entries[i], status);
@@ -186,7 +250,7 @@ static void batch_begin(struct live *live)
 {
     while (live->stopping && live->first) {
         struct entry *e = live->first;
-        live->first = e->next;
+        line_del(live, e);
         entry_free(e);
     }
     if (live->checking || !live->first)
@@ -196,44 +260,50 @@ static void batch_begin(struct live *live)
     batch->work.data = batch;
     while (live->first && batch->count < BATCH) {
         struct entry *e = live->first;
-        live->first = e->next;
+        line_del(live, e);
         batch->entries[batch->count++] = e;
     }
     live->checking = true;
-    live->tasks++;
     uv_queue_work(live->loop, &batch->work, batch_check, batch_done);
 }
 
-static void wait_in_line(struct live *live, struct entry *e)
+/* NULL: it has none. */
+static struct entry *entry_new(struct sio_socket *socket, struct str auth)
 {
-    if (live->first)
-        live->last->next = e;
-    else
-        live->first = e;
-    live->last = e;
-    batch_begin(live);
+    struct str quoted;
+    CLEANUP(buf_free) struct buf decoded = BUF_SECRET(AUTH_MAX);
+    CLEANUP(buf_free) struct buf list = BUF_SECRET(AUTH_MAX);
+    if (!sio_member(auth, "token", &quoted))
+        return NULL;
+    buf_addf(&list, "[" STR_FMT "]", STR_ARG(quoted));
+    if (list.overflowed || !sio_arg_text(buf_str(&list), 0, &decoded) || decoded.len == 0)
+        return NULL;
+    struct entry *e = mem_new(struct entry);
+    struct arena *arena = arena_new(1 << 20);
+    *e = (struct entry){
+        .ref = sio_ref(socket), .arena = arena, .token = arena_str(arena, buf_str(&decoded))};
+    return e;
 }
 
 void live_on_connect(struct sio_socket *socket, struct str auth, void *user)
 {
     struct live *live = user;
-    struct arena *arena = arena_new(1 << 20);
-    struct str token = STR_NONE, quoted;
-    CLEANUP(buf_free) struct buf decoded = BUF_SECRET(AUTH_MAX);
-    if (sio_member(auth, "token", &quoted)) {
-        CLEANUP(buf_free) struct buf list = BUF_SECRET(AUTH_MAX);
-        buf_addf(&list, "[" STR_FMT "]", STR_ARG(quoted));
-        if (!list.overflowed && sio_arg_text(buf_str(&list), 0, &decoded))
-            token = arena_str(arena, buf_str(&decoded));
+    if (live->line.count >= WAITING_MAX || live->line.bytes >= WAITING_BYTES_MAX) {
+        live->counts.busy++;
+        sio_refuse(socket, "busy, try again in a moment",
+                   STR("{\"type\":\"unavailable\",\"status\":503}"));
+        return;
     }
-    if (token.n == 0) {
-        arena_free(&arena);
+    struct entry *e = entry_new(socket, auth);
+    if (!e) {
         live->counts.refused++;
         sio_refuse(socket, "a token is needed in auth.token",
                    STR("{\"type\":\"unauthenticated\",\"status\":401}"));
         return;
     }
-    struct entry *e = mem_new(struct entry);
-    *e = (struct entry){.ref = sio_ref(socket), .arena = arena, .token = token};
-    wait_in_line(live, e);
+    e->session = mem_new(struct session);
+    e->session->entry = e;
+    sio_data_set(socket, e->session);
+    line_add(live, e);
+    batch_begin(live);
 }

@@ -25,8 +25,7 @@ enum {
 static void on_disconnect(struct sio_socket *socket, enum sio_reason reason, void *user)
 {
     (void)reason;
-    (void)user;
-    free(sio_data(socket));
+    live_session_end(user, sio_data(socket));
     sio_data_set(socket, NULL);
 }
 
@@ -94,11 +93,16 @@ void live_metrics(const struct live *live, struct buf *out)
     metric(out, "accepted_total", "counter", "Sockets let in.", live->counts.accepted);
     metric(out, "refused_total", "counter", "Sockets refused for their token or user.",
            live->counts.refused);
+    metric(out, "busy_total", "counter", "Sockets refused because too many wait for a decision.",
+           live->counts.busy);
+    metric(out, "waiting", "gauge", "Sockets that wait for a decision.", live->line.count);
     metric(out, "expired_total", "counter", "Sockets closed because their token expired.",
            live->counts.expired);
     metric(out, "withdrawn_total", "counter",
            "Sockets closed because their user is no longer active in that role and clinic.",
            live->counts.withdrawn);
+    metric(out, "roll_failed_total", "counter",
+           "Times the database could not be asked who may stay connected.", live->counts.unasked);
     metric(out, "delayed_total", "counter", "Connections that waited their turn to be opened.",
            s.delayed);
     metric(out, "deliveries_total", "counter", "Events put in a client's queue.", s.deliveries);

@@ -2,7 +2,8 @@
  * (sealed names).
  *
  * The rule not to break: the loop never waits. What asks the database or verifies a signature is a
- * task of libuv's thread pool, counted in `tasks`, and comes back to the loop with its result. */
+ * task of libuv's thread pool and comes back to the loop with its result: the loop runs until all
+ * have, so live_free finds none. */
 #ifndef NEXACORE_LIVE_INTERNAL_H
 #define NEXACORE_LIVE_INTERNAL_H
 
@@ -25,22 +26,26 @@ struct live {
     bool checking; /* a batch of those who wait is in the pool */
     bool asking;   /* whether users may still stay is being asked */
     bool loading;  /* keys for an event that waits */
+    bool unasked;  /* the last time they were asked for in vain */
     bool stopping;
     struct entry *first, *last; /* connections that wait for a decision */
     struct uuid loaded;         /* the clinic whose keys were last read for an event that waited, */
     int64_t loaded_us;          /* and when, monotonic */
-    unsigned tasks;             /* in the thread pool */
     struct {
-        uint64_t accepted, refused, expired, withdrawn, resyncs;
+        size_t count, bytes; /* bytes: of tokens */
+    } line;
+    struct {
+        uint64_t accepted, refused, busy, expired, withdrawn, resyncs, unasked;
     } counts;
     /* The thread pool's connection; its threads take turns. */
     pthread_mutex_t db_lock;
     struct pg_conn *db;
 };
 
-/* What the server keeps of an accepted socket. */
+/* What the server keeps of a socket. */
 struct session {
-    struct auth_claims claims;
+    struct auth_claims claims; /* once accepted */
+    struct entry *entry;       /* while it waits for that */
 };
 
 /* The room of everybody of a clinic. */
@@ -53,6 +58,8 @@ struct problem *live_keys_read(struct live *live, struct arena *arena, struct uu
 
 /* entry.c: the namespace's `connect`; auth: {"token": "<JWT>"}. */
 void live_on_connect(struct sio_socket *socket, struct str auth, void *user);
+/* The socket is gone (NULL: it had none): frees the session and gives up its place in the line. */
+void live_session_end(struct live *live, struct session *session);
 
 /* names.c: the namespace's `rewrite`; opens {"$phi"} values. */
 enum sio_rewrite live_on_rewrite(struct str event, struct str args, struct buf *out, void *user);

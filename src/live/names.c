@@ -68,7 +68,6 @@ static void key_read_done(uv_work_t *work, int status)
     live->loaded = read->clinic;
     live->loaded_us = clock_mono_us();
     live->loading = false;
-    live->tasks--;
     arena_free(&read->arena);
     free(read);
     if (!live->stopping)
@@ -83,7 +82,6 @@ static void key_read_begin(struct live *live, struct uuid clinic)
     *read = (struct key_read){.live = live, .arena = arena_new(16 << 20), .clinic = clinic};
     read->work.data = read;
     live->loading = true;
-    live->tasks++;
     uv_queue_work(live->loop, &read->work, key_read, key_read_done);
 }
 

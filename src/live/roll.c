@@ -77,7 +77,8 @@ struct roll_call {
     uv_work_t work;
     struct live *live;
     struct arena *arena;
-    struct problem *problem;
+    struct problem *problem; /* the last */
+    bool known;              /* `gone` is */
     struct sio_ref *sockets; /* of each of the claims */
     const struct auth_claims **claims;
     bool *gone;
@@ -114,10 +115,10 @@ static void roll_ask(uv_work_t *work)
     call->problem = live_roll_query(live, call->arena, call->claims, call->count, call->gone);
     pthread_mutex_unlock(&live->db_lock);
     struct problem *p = call->problem;
+    call->known = !p;
     for (size_t i = 0; i < call->clinic_count && !p; i++)
         p = live_keys_read(live, call->arena, call->clinics[i]);
-    if (p)
-        log_debug("who may still be connected could not be asked: %s", p->detail);
+    call->problem = p;
 }
 
 static void roll_done(uv_work_t *work, int status)
@@ -125,8 +126,15 @@ static void roll_done(uv_work_t *work, int status)
     struct roll_call *call = work->data;
     struct live *live = call->live;
     live->asking = false;
-    live->tasks--;
-    bool known = status == 0 && !call->problem && !live->stopping;
+    bool known = status == 0 && call->known && !live->stopping;
+    if (call->problem) {
+        live->counts.unasked++;
+        if (!live->unasked) /* once, not every second of an outage */
+            log_warn("who may still be connected cannot be asked: %s", call->problem->detail);
+    } else if (live->unasked) {
+        log_info("who may still be connected is known again");
+    }
+    live->unasked = call->problem != NULL;
     for (size_t i = 0; known && i < call->count; i++) {
         struct sio_socket *socket = call->gone[i] ? sio_get(call->sockets[i]) : NULL;
         if (!socket)
@@ -151,6 +159,5 @@ void live_roll_begin(struct live *live)
     call->clinics = arena_array(call->arena, most, sizeof(*call->clinics));
     sio_each(live->root, STR_NONE, note_socket, call);
     live->asking = true;
-    live->tasks++;
     uv_queue_work(live->loop, &call->work, roll_ask, roll_done);
 }

@@ -4,6 +4,7 @@
 // Rule: a loss is really caused (a row taken away, a stream trimmed, a worker killed), never told to
 // the product.
 import assert from 'node:assert/strict';
+import fs from 'node:fs';
 import net from 'node:net';
 import { after, before, test } from 'node:test';
 
@@ -306,6 +307,23 @@ test('bad input is refused in clear words, and the node goes on', async () => {
     const nobody = await session();
     await post(nobody, '40{"token":{"a":[1]}}');
     assert.match(await poll(nobody), /^44\{"message":"[^"]{10,}","data":\{[^}]*"status":401\}\}$/);
+});
+
+test('thousands of half-made entrances in one POST fill no memory, and good people come in', async () => {
+    const memory = () => Number(fs.readFileSync(`/proc/${serve().pid}/status`, 'utf8').match(/VmRSS:\s+(\d+)/)[1]) / 1024; // MiB
+    await (await world.listen('doctor')).close();
+    const before = memory();
+    const pair = `40{"token":"x"}\x1e41`;
+    const body = Array.from({ length: Math.floor(63_000 / (pair.length + 1)) }, () => pair).join('\x1e');
+    const lane = async () => {
+        for (let i = 0; i < 15; i++) await (await post(await session(), body)).text();
+    };
+    const lanes = Promise.all(Array.from({ length: 8 }, lane));
+    const good = await world.listen('doctor', {});
+    good.close();
+    await lanes;
+    await until(async () => (await metric('waiting')) === 0, 'nobody waits', { seconds: 10 });
+    assert.ok(memory() - before < 300, `${before} MiB, then ${memory()}`); // 3.7 GB with an entry for each pair
 });
 
 test('a binary event closes the connection and reaches nobody', async () => {

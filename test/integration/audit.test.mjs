@@ -131,6 +131,11 @@ test('every route leaves exactly one row with who, what, where and when', async 
     await send('doctor', 'GET', `/api/v1/intake/${formId}/pages/1.png`, undefined, ofForm);
     await send('admissions', 'PATCH', `/api/v1/intake/${formId}/confirm`, { fields: { fullName: 'Prueba Confirmada' } }, ofForm);
 
+    await send('admin', 'GET', '/api/v1/intake/layouts', undefined, { table: 'intake_layouts' });
+    await send('admin', 'DELETE', `/api/v1/intake/layouts/${NONE}`, undefined, { status: 404, outcome: 'FAILURE' });
+    await send('admin', 'GET', '/api/v1/queues', undefined, {});
+    await send('admin', 'POST', '/api/v1/queues/pan-scrub/jobs/no-such-job/retry', {}, { status: 404, outcome: 'FAILURE' });
+
     const walked = (r) =>
         ledger.entries.some(
             (e) => e.method === r.method && new RegExp(`^${r.path.replace(/:\w+/g, '[^/]+')}$`).test(e.path.split('?')[0]),
@@ -140,7 +145,10 @@ test('every route leaves exactly one row with who, what, where and when', async 
 
     const byId = await ledger.flushed();
     for (const entry of ledger.entries) {
-        const route = routes.find((r) => r.method === entry.method && new RegExp(`^${r.path.replace(/:\w+/g, '[^/]+')}$`).test(entry.path.split('?')[0]));
+        const path = entry.path.split('?')[0];
+        const takes = (r) => new RegExp(`^${r.path.replace(/:\w+/g, '[^/]+')}$`).test(path);
+        const mine = routes.filter((r) => r.method === entry.method && takes(r));
+        const route = mine.find((r) => r.path === path) ?? mine[0];
         const rows = (byId.get(entry.id) ?? []).filter((r) => r.action === route.audit);
         assert.equal(rows.length, 1, `${entry.method} ${entry.path}: ${rows.length} rows of ${route.audit}`);
         checkRow(entry, rows[0]);

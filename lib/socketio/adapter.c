@@ -213,6 +213,13 @@ void sio_adapter_resume(struct sio_server *server)
         read_next(adapter);
 }
 
+static void missed_tell(struct sio_adapter *adapter)
+{
+    adapter->stats.missed++;
+    if (adapter->options.missed)
+        adapter->options.missed(adapter->options.user);
+}
+
 /* The answer whether the last entry read is still there. While it is, nothing after it was trimmed
  * before the read that was sent along came to stand in line. */
 static void last_in(redisAsyncContext *ctx, void *answer, void *data)
@@ -227,11 +234,9 @@ static void last_in(redisAsyncContext *ctx, void *answer, void *data)
         return;
     stream->is_lost = true;
     sio_recent_forget(stream);
-    adapter->stats.missed++;
     log_warn("socket.io: %s no longer has %s, entries after it may be lost", stream->name,
              stream->last);
-    if (adapter->options.missed)
-        adapter->options.missed(adapter->options.user);
+    missed_tell(adapter);
 }
 
 static void lasts_ask(struct sio_adapter *adapter)
@@ -293,8 +298,13 @@ static void located(redisAsyncContext *ctx, void *answer, void *data)
         sio_entry_id_copy(stream->last, newest.id);
     if (!stream->posted[0])
         memcpy(stream->posted, stream->last, sizeof(stream->posted));
-    if (--adapter->unlocated == 0)
-        reading_begin(adapter);
+    if (--adapter->unlocated > 0)
+        return;
+    if (adapter->server->sockets_now > 0) { /* in before there was a place to read from */
+        log_info("socket.io: the streams are read from now on, clients that came before are told");
+        missed_tell(adapter);
+    }
+    reading_begin(adapter);
 }
 
 static void reader_up(struct redis_link *link)

@@ -38,7 +38,9 @@ static void session_write(const struct sio_socket *socket, struct buf *json)
         buf_add_c(json, ',');
         sio_quote(json, buf_str(&SIO_OF(n, struct sio_member, in_socket)->room->name));
     }
-    buf_add_z(json, "],\"data\":{\"identity\":");
+    buf_add_z(json, "],\"nsp\":"); /* Node writes and reads none */
+    sio_quote(json, socket->nsp->name);
+    buf_add_z(json, ",\"data\":{\"identity\":");
     sio_quote(json, buf_str(&socket->identity));
     buf_add_z(json, "}}");
 }
@@ -347,7 +349,16 @@ static bool rooms_read(struct sio_restore *restore, struct str array)
     return true;
 }
 
-/* The session must be whole and of the identity the application gave this socket. */
+/* Node's sessions name no namespace: theirs are good in any, as with Node. */
+static bool is_of_namespace(const struct sio_namespace *nsp, struct arena *arena, struct str json)
+{
+    struct str literal, name;
+    return !sio_member(json, "nsp", &literal) ||
+           (text_member(arena, json, "nsp", SIO_NAMESPACE_MAX, &name) && str_eq(name, nsp->name));
+}
+
+/* The session must be whole, of this namespace and of the identity the application gave this
+ * socket. */
 static bool session_read(struct sio_restore *restore, const struct sio_socket *socket)
 {
     struct arena *arena = restore->arena;
@@ -359,6 +370,8 @@ static bool session_read(struct sio_restore *restore, const struct sio_socket *s
     if (!text_member(arena, json, "sid", SESSION_NAME_MAX, &restore->sid) || restore->sid.n != 20 ||
         !text_member(arena, json, "pid", SESSION_NAME_MAX, &restore->pid) || restore->pid.n != 20 ||
         !sio_member(json, "rooms", &rooms) || !rooms_read(restore, rooms))
+        return false;
+    if (!is_of_namespace(socket->nsp, arena, json))
         return false;
     if (sio_member(json, "data", &data))
         text_member(arena, data, "identity", SIO_IDENTITY_MAX, &identity);

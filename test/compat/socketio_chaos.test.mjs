@@ -188,6 +188,7 @@ test('a server that fell behind a trimmed stream says so', async () => {
     await ready(slow);
     const socket = await slow.connect({ transports: ['websocket'] });
     const told = next(socket, 'missed', 20);
+    const { missed } = (await slow.stats()).adapter; // perhaps one: we came before it read
     const client = redis.client();
     const add = (n, ...trim) => client.xadd(stream, ...trim, '*', 'uid', 'relay', 'nsp', '/', 'type', '3', 'data',
         JSON.stringify({ packet: { type: 2, data: ['n', 'node', n] }, opts: { rooms: [], except: [], flags: {} } }));
@@ -201,7 +202,7 @@ test('a server that fell behind a trimmed stream says so', async () => {
         slow.part.child.kill('SIGCONT');
     }
     await told;
-    assert.equal((await slow.stats()).adapter.missed, 1);
+    assert.equal((await slow.stats()).adapter.missed, missed + 1);
     await slow.stop();
 });
 

@@ -5,6 +5,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { freePort } from '../../tools/lib/process.mjs';
 import { startRedis } from '../../tools/lib/redis.mjs';
 import { connected, Echo, next, sleep, until } from './socketio_echo.mjs';
 
@@ -165,6 +166,32 @@ test('a session is not restored for somebody else, and lives in one place at a t
     assert.equal(thief.recovered, true);
     await replaced;
     for (const s of [again, thief]) s.disconnect();
+});
+
+test('a session of one namespace is not restored in another', async () => {
+    const socket = await listener(one);
+    const { id, _pid: pid, _lastOffset: offset } = socket;
+    await lose(socket);
+    const doctor = await one.connect({ transports: ['websocket'], auth: { pid, offset } }, '/doctor');
+    assert.deepEqual([doctor.recovered, doctor.id === id], [false, false]);
+    doctor.disconnect();
+    const again = await listener(one); // the same in its own namespace is
+    await lose(again);
+    await comeBack(again);
+    assert.equal(again.recovered, true);
+    again.disconnect();
+});
+
+test('whoever came before the stream was found is told that something may be missed', async () => {
+    const port = await freePort();
+    const late = await Echo.start(...flags().map((f) => (f === redis.url ? `redis://127.0.0.1:${port}` : f)));
+    const early = await late.connect({ transports: ['websocket'] });
+    const told = next(early, 'missed', 30);
+    const store = await startRedis({ dir: join(dir, 'late'), port });
+    await told;
+    assert.equal((await late.stats()).adapter.missed, 1);
+    await late.stop();
+    await store.stop();
 });
 
 test('forged names and offsets give a new session', async () => {

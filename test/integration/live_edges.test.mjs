@@ -223,6 +223,34 @@ test('another person with a stolen session gets nothing of it', async () => {
     thief.close();
 });
 
+test('a session is not restored for the same person in another role', async () => {
+    const { userId } = world.account('doctor2');
+    const roleSet = async (role) => { // in the users and at the issuer
+        await world.sql('UPDATE users SET role = $2 WHERE id = $1', [userId, role]);
+        world.system.saveAccounts(world.system.accounts().map((a) => (a.userId === userId ? { ...a, role } : a)));
+    };
+    const doctor = await world.listen('doctor2');
+    await tell(['offset'], [room('DOCTOR')]);
+    await hears(doctor, 'offset');
+    const { _pid: pid, _lastOffset: offset, id } = doctor.socket;
+    doctor.socket.io.engine.close();
+    await until(() => redis((r) => r.exists(`sio:session:${pid}`)), 'the session kept', { seconds: 10 });
+    await tell(['of doctors'], [room('DOCTOR')]);
+    await relayed();
+    await roleSet('ADMISSIONS');
+    try {
+        const changed = new Listener(world.url, null, { auth: { token: await world.token('doctor2', { expiresIn: 300 }), pid, offset } });
+        await changed.connected();
+        await tell(['still of doctors'], [room('DOCTOR')]);
+        await tell(['of admissions'], [room('ADMISSIONS')]);
+        await hears(changed, 'of admissions');
+        assert.deepEqual([changed.socket.recovered, changed.socket.id === id, heard(changed)], [false, false, ['of admissions']]);
+        changed.close();
+    } finally {
+        await roleSet('DOCTOR');
+    }
+});
+
 test('a restored connection gets what it missed of its own rooms, once; with an expired token nothing', async () => {
     const admissions = await world.listen('admissions', { reconnection: true, reconnectionDelay: 700 });
     await tell(['r0'], [room('ADMISSIONS')]);
@@ -412,4 +440,26 @@ test('a client that does not read is dropped at its cap and counted, and must re
     assert.deepEqual([back.socket.recovered, heard(back)], [false, ['news']]);
     back.close();
     quick.close();
+});
+
+// ---- last, because it takes Redis away ----------------------------------------------------------
+
+test('whoever came in while Redis was away hears what happened meanwhile, or is told to read again', async () => {
+    const { system } = world;
+    await serve().stop();
+    await world.redis.part.stop();
+    const starting = system.startServe(); // ready with Redis only
+    await until(async () => (await fetch(at('EIO=4&transport=polling'))).ok, 'serve listens', { seconds: 20 });
+    const early = await world.listen('admin');
+    const made = await world.as('admissions').post('/api/v1/patients', { fullName: 'Temprana Sin Redis' });
+    assert.equal(made.status, 201);
+    await system.startRedis();
+    await starting;
+    await until(() => early.events.length > 0, 'an event or live:resync', { seconds: 30 });
+    await relayed();
+    await tell(['after']);
+    await hears(early, 'after');
+    const told = early.events.some((e) => e.name === 'live:resync' || e.payload.patientId === made.body.id);
+    assert.ok(told, JSON.stringify(early.events));
+    early.close();
 });

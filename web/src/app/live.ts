@@ -6,12 +6,10 @@ import type { Query, QueryClient } from '@tanstack/preact-query';
 import type { Socket } from 'socket.io-client';
 
 import { ApiProblem } from '../lib/api';
+import { Freshness, type LiveState } from '../lib/freshness';
 import { type Numbers, Sequence } from '../lib/sequence';
 import type { FormState, Urgency } from '../lib/types';
 import { accessToken, me, sessionEnded } from './session';
-
-// stale: connected, but something was missed and is being read again.
-export type LiveState = 'off' | 'connecting' | 'live' | 'stale' | 'lost';
 
 export interface Notice {
     id: string;
@@ -23,6 +21,10 @@ export interface Notice {
 
 export const liveState = signal<LiveState>('off');
 export const notices = signal<Notice[]>([]);
+
+const freshness = new Freshness((state) => {
+    liveState.value = state;
+});
 
 let socket: Socket | undefined;
 const sequence = new Sequence(() => (me.value ? [me.value.role, me.value.id] : []));
@@ -74,16 +76,11 @@ const isBehind = (client: QueryClient) =>
         .findAll({ type: 'active', predicate: readsItself })
         .some(({ state }) => state.isInvalidated && !isRefused(state.error));
 
-let catching = 0; // the latest of those who read again: it has the last word
-
 // Reads again what is on the screen, and says so until it is done.
-async function catchUp(to: Socket, client: QueryClient) {
-    const mine = ++catching;
-    liveState.value = 'stale';
+async function catchUp(client: QueryClient) {
+    const turn = freshness.reading();
     await client.invalidateQueries({ predicate: readsItself });
-    if (mine !== catching || !to.connected) return;
-    if (isBehind(client)) setTimeout(() => mine === catching && to.connected && void catchUp(to, client), 2000 + soon(1000));
-    else liveState.value = 'live';
+    if (freshness.read(turn, !isBehind(client))) setTimeout(() => freshness.isLatest(turn) && void catchUp(client), 2000 + soon(1000));
 }
 
 // How far a form is, for the card that shows it; it never goes back.
@@ -101,34 +98,33 @@ function take(client: QueryClient, name: string, payload: unknown) {
 function listenToEvents(to: Socket, client: QueryClient) {
     to.on('live:resync', () => {
         sequence.reset();
-        liveState.value = 'stale';
-        setTimeout(() => to.connected && void catchUp(to, client), soon(1000));
+        freshness.miss();
+        setTimeout(() => to.connected && void catchUp(client), soon(1000));
     });
     to.onAny((name: string, payload: unknown, numbers?: Numbers) => {
         const place = sequence.place(numbers);
         if (place === 'again') return;
         take(client, name, payload);
-        if (place === 'gap') void catchUp(to, client);
+        if (place === 'gap') void catchUp(client);
     });
 }
 
 function listen(to: Socket, client: QueryClient) {
     to.on('connect', () => {
-        liveState.value = 'live';
-        if (to.recovered) return; // what happened meanwhile comes as events
-        sequence.reset();
-        void catchUp(to, client);
+        if (!to.recovered) sequence.reset();
+        if (freshness.connect(to.recovered)) void catchUp(client);
     });
     to.on('disconnect', (reason) => {
-        liveState.value = 'lost';
+        freshness.lose();
         // The server ended it: the token is over, or the person was made inactive.
         if (reason === 'io server disconnect') setTimeout(() => to.connect(), 1500 + soon(1000));
     });
-    to.on('connect_error', () => {
-        liveState.value = 'lost';
+    to.on('connect_error', (error) => {
+        freshness.lose();
         // Refused by the server (not unreachable): socket.io does not try again by itself.
         if (!to.active) {
-            sessionEnded();
+            // Busy, or its database is away: the token is as good as before.
+            if ((error as Error & { data?: { status?: number } }).data?.status !== 503) sessionEnded();
             setTimeout(() => to.connect(), 4000 + soon(2000));
         }
     });

@@ -195,6 +195,7 @@ struct bullmq_job {
     const struct json_t *json; /* the same as a value of jansson. A job whose data is gone or not
                                   JSON fails without a call of the handler */
     unsigned attempts_made;    /* finished attempts before this one: 0 the first time */
+    unsigned stalls;           /* how often its worker was killed or frozen over it */
     unsigned attempts;         /* policy from the job's options; the handler may change it */
     struct bullmq_backoff backoff;
     unsigned priority;
@@ -367,6 +368,11 @@ struct problem *bullmq_job_state(struct bullmq_redis *redis, const char *queue, 
 /* Puts a failed job back to wait (its attempts count on). PROBLEM_NOT_FOUND, or PROBLEM_CONFLICT
  * when it is not failed. */
 struct problem *bullmq_retry(struct bullmq_redis *redis, const char *queue, const char *id);
+
+/* The same with all its attempts and their backoff before it again, as Job.retry with
+ * resetAttemptsMade; with `forget_stalls` also its stalls, which are else counted on. */
+struct problem *bullmq_retry_anew(struct bullmq_redis *redis, const char *queue, const char *id,
+                                  bool forget_stalls);
 
 /* Makes a delayed job due now. PROBLEM_NOT_FOUND, PROBLEM_CONFLICT as above. */
 struct problem *bullmq_promote(struct bullmq_redis *redis, const char *queue, const char *id);

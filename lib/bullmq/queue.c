@@ -155,19 +155,43 @@ static struct problem *outcome(int64_t code, const char *conflict)
     return NULL;
 }
 
+static void reprocess_call(struct batch *b, const struct queue_keys *q, const char *id, bool anew)
+{
+    batch_call(b, CALL_REPROCESS, q, id, "failed");
+    batch_arg_z(b, id);
+    batch_arg_z(b, "LPUSH");
+    batch_arg_z(b, "failedReason");
+    batch_arg_z(b, "failed");
+    batch_arg_z(b, anew ? "1" : "0");
+    batch_arg_z(b, anew ? "1" : "0");
+}
+
 struct problem *bullmq_retry(struct bullmq_redis *redis, const char *queue, const char *id)
 {
     struct queue_keys q;
     CLEANUP(batch_free) struct batch b;
     TRY(begin(queue, &q, &b));
-    batch_call(&b, CALL_REPROCESS, &q, id, "failed");
-    batch_arg_z(&b, id);
-    batch_arg_z(&b, "LPUSH");
-    batch_arg_z(&b, "failedReason");
-    batch_arg_z(&b, "failed");
-    batch_arg_z(&b, "0");
-    batch_arg_z(&b, "0");
+    reprocess_call(&b, &q, id, false);
     int64_t code = 0;
+    TRY(wire_run_int(redis, &b, &code));
+    return outcome(code, "the job is not failed");
+}
+
+struct problem *bullmq_retry_anew(struct bullmq_redis *redis, const char *queue, const char *id,
+                                  bool forget_stalls)
+{
+    struct queue_keys q;
+    CLEANUP(batch_free) struct batch b;
+    int64_t code = 0;
+    TRY(begin(queue, &q, &b));
+    if (forget_stalls) {
+        batch_command(&b, 3);
+        batch_arg_z(&b, "HDEL");
+        batch_arg_key(&b, &q, id);
+        batch_arg_z(&b, "stc");
+        TRY(wire_run_int(redis, &b, &code));
+    }
+    reprocess_call(&b, &q, id, true);
     TRY(wire_run_int(redis, &b, &code));
     return outcome(code, "the job is not failed");
 }

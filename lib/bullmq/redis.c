@@ -236,16 +236,19 @@ static bool starts(const char *text, const char *prefix)
 /* Errors that pass: the server is there but cannot serve now. */
 static bool cannot_serve(const redisReply *reply)
 {
-    static const char *const codes[] = {
-        "LOADING",  "READONLY",    "MASTERDOWN", "OOM",  "BUSY ",    "MISCONF",   "NOREPLICAS",
-        "TRYAGAIN", "CLUSTERDOWN", "-READONLY",  "-OOM", "-MISCONF", "UNBLOCKED", "NOAUTH"};
+    static const char *const codes[] = {"LOADING",     "READONLY",  "MASTERDOWN", "OOM",
+                                        "BUSY ",       "MISCONF",   "NOREPLICAS", "TRYAGAIN",
+                                        "CLUSTERDOWN", "-READONLY", "-OOM",       "-MISCONF",
+                                        "UNBLOCKED",   "NOAUTH",    "NOPERM"};
     if (reply->type != REDIS_REPLY_ERROR)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(codes); i++)
         if (starts(reply->str, codes[i]))
             return true;
     /* inside a script the code comes later: "ERR user_script:12: OOM command not allowed ..." */
-    return strstr(reply->str, ": OOM ") || strstr(reply->str, ": READONLY ");
+    return strstr(reply->str, ": OOM ") || strstr(reply->str, ": READONLY ") ||
+           strstr(reply->str, "The user executing the script can't ") ||
+           strstr(reply->str, "ACL failure in script");
 }
 
 static struct problem *read_reply(struct bullmq_redis *redis, redisReply **ret)

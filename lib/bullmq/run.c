@@ -172,6 +172,7 @@ static void read_job(struct work *work, struct running *run, struct arena *arena
         .data = data ? (struct str){data->str, data->len} : STR("{}"),
         .json = work->data,
         .attempts_made = (unsigned)field_int(work, "atm"),
+        .stalls = (unsigned)field_int(work, "stc"),
         .attempts = 1,
         .priority = (unsigned)field_int(work, "priority"),
         .timestamp_ms = field_int(work, "timestamp"),

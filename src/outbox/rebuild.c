@@ -35,10 +35,10 @@ static const struct pg_stmt open_work = {
 static const struct pg_stmt stale_work = {"relay_stale_work",
                                           FORM_JOB " AND updated_at < now() - interval '2 minutes'"
                                                    " AND id > $1::uuid ORDER BY id LIMIT 500"};
-static const struct pg_stmt active_clinics = {
-    "relay_active_clinics",
-    "SELECT c.id FROM clinics c JOIN square_connections s ON s.clinic_id = c.id WHERE c.is_active"};
-static const struct pg_stmt *const stmts[] = {&open_work, &stale_work, &active_clinics};
+static const struct pg_stmt connected_clinics = {
+    "relay_connected_clinics",
+    "SELECT c.id, c.is_active FROM clinics c JOIN square_connections s ON s.clinic_id = c.id"};
+static const struct pg_stmt *const stmts[] = {&open_work, &stale_work, &connected_clinics};
 
 __attribute__((constructor)) static void register_statements(void)
 {
@@ -82,43 +82,69 @@ static struct problem *memory_is(struct relay *r, const char *run_id, bool *ret)
     return NULL;
 }
 
+/* A queue whose keys are broken (another type, say) is passed over with a line: it must not hold up
+ * the other queues, nor the outbox. A Redis that is away is another matter: everything waits. */
+static struct problem *passed_over(const char *queue, const char *what, struct problem *p)
+{
+    if (!p || p->kind == PROBLEM_UNAVAILABLE)
+        return p;
+    log_error("queue %s: %s is passed over: %s", queue, what, p->detail);
+    return NULL;
+}
+
+static struct problem *schedule_add(struct relay *r, const char *queue, const char *id,
+                                    unsigned every_ms, const char *data)
+{
+    struct bullmq_job_opts job = {.name = queue, .data = data};
+    relay_job_policy(queue, &job);
+    return passed_over(queue, id,
+                       bullmq_scheduler_upsert(r->redis, queue, id, every_ms, &job, NULL));
+}
+
+static struct problem *schedule_remove(struct relay *r, const char *queue, const char *id)
+{
+    struct problem *p = bullmq_scheduler_remove(r->redis, queue, id, NULL);
+    return p && p->kind == PROBLEM_NOT_FOUND ? NULL : passed_over(queue, id, p);
+}
+
+/* An inactive clinic's is removed: nothing is fetched for it any more. */
 static struct problem *schedules_add(struct relay *r, struct pg_tx *tx)
 {
-    const char *flush_queue = queue_name(QUEUE_AUDIT), *sync_queue = queue_name(QUEUE_SQUARE);
-    struct bullmq_job_opts flush = {.name = flush_queue, .data = "{}"};
-    relay_job_policy(flush_queue, &flush);
-    TRY(bullmq_scheduler_upsert(r->redis, flush_queue, "audit-flush", FLUSH_EVERY_MS, &flush,
-                                NULL));
     struct pg_result *rows;
-    TRY(pg_query(tx, &active_clinics, NULL, 0, &rows));
+    TRY(pg_query(tx, &connected_clinics, NULL, 0, &rows));
     TRY(relay_may_sleep(tx));
+    TRY(schedule_add(r, queue_name(QUEUE_AUDIT), "audit-flush", FLUSH_EVERY_MS, "{}"));
     for (size_t i = 0; i < pg_rows(rows); i++) {
-        const char *clinic = uuid_z(pg_get_uuid(rows, i, 0));
-        struct bullmq_job_opts sync = {
-            .name = sync_queue, .data = arena_fmt(r->arena, "{\"clinicId\":\"%s\"}", clinic)};
-        relay_job_policy(sync_queue, &sync);
-        TRY(bullmq_scheduler_upsert(r->redis, sync_queue, arena_fmt(r->arena, "square-%s", clinic),
-                                    SQUARE_EVERY_MS, &sync, NULL));
+        const char *clinic = uuid_z(pg_get_uuid(rows, i, 0)), *queue = queue_name(QUEUE_SQUARE);
+        const char *id = arena_fmt(r->arena, "square-%s", clinic);
+        const char *data = arena_fmt(r->arena, "{\"clinicId\":\"%s\"}", clinic);
+        if (pg_get_bool(rows, i, 1))
+            TRY(schedule_add(r, queue, id, SQUARE_EVERY_MS, data));
+        else
+            TRY(schedule_remove(r, queue, id));
     }
     return NULL;
 }
 
-/* Rows from `first` on that go to the same queue, at most ADD_BATCH, in one round trip. */
+/* Rows from `first` on that go to the same queue, at most ADD_BATCH: one round trip. */
+static size_t run_length(const struct pg_result *rows, size_t first)
+{
+    size_t n = 1;
+    while (n < ADD_BATCH && first + n < pg_rows(rows) &&
+           str_eq(pg_get_str(rows, first + n, 0), pg_get_str(rows, first, 0)))
+        n++;
+    return n;
+}
+
 static struct problem *run_add(struct relay *r, const struct pg_result *rows, size_t first,
-                               size_t *ret_next)
+                               size_t count)
 {
     struct bullmq_job_opts opts[ADD_BATCH];
-    const char *queue = pg_get_str(rows, first, 0).p;
-    size_t n = 0;
-    while (n < ADD_BATCH && first + n < pg_rows(rows)) {
-        struct relay_job job = job_of(rows, first + n);
-        if (strcmp(job.queue, queue) != 0)
-            break;
-        TRY(relay_job_fill(r, &job, &opts[n]));
-        n++;
+    for (size_t i = 0; i < count; i++) {
+        struct relay_job job = job_of(rows, first + i);
+        TRY(relay_job_fill(r, &job, &opts[i]));
     }
-    *ret_next = first + n;
-    return bullmq_add_bulk(r->redis, queue, opts, n, NULL);
+    return bullmq_add_bulk(r->redis, pg_get_str(rows, first, 0).p, opts, count, NULL);
 }
 
 static struct problem *open_work_add(struct relay *r, struct pg_tx *tx)
@@ -126,8 +152,10 @@ static struct problem *open_work_add(struct relay *r, struct pg_tx *tx)
     struct pg_result *rows;
     TRY(PG_QUERY(tx, &open_work, &rows, PG_P_Z(uuid_z(uuid_v7()))));
     TRY(relay_may_sleep(tx));
-    for (size_t i = 0; i < pg_rows(rows);)
-        TRY(run_add(r, rows, i, &i));
+    for (size_t i = 0, n; i < pg_rows(rows); i += n) {
+        n = run_length(rows, i);
+        TRY(passed_over(pg_get_str(rows, i, 0).p, "open work", run_add(r, rows, i, n)));
+    }
     if (pg_rows(rows) > 0)
         log_info("%zu open forms and alerts were queued again", pg_rows(rows));
     return NULL;
@@ -143,7 +171,7 @@ struct problem *rebuild_if_lost(struct relay *r, struct pg_tx *tx)
         return NULL;
     TRY(schedules_add(r, tx));
     TRY(open_work_add(r, tx));
-    TRY(relay_resync(r)); /* an event may have been among what was lost */
+    r->resync = true; /* an event may have been among what was lost */
     struct redisReply *reply = NULL;
     TRY(bullmq_redis_command(
         r->redis, 3, (struct str[]){STR("SET"), str_of(memory_key), str_of(run_id)}, &reply));
@@ -163,7 +191,7 @@ static struct problem *job_again(struct relay *r, const struct relay_job *job)
         return p;
     bool nowhere = p != NULL;
     if (!nowhere && state == BULLMQ_FAILED) {
-        p = bullmq_retry(r->redis, job->queue, job->key);
+        p = bullmq_retry_anew(r->redis, job->queue, job->key, false);
         return p && p->kind != PROBLEM_CONFLICT && p->kind != PROBLEM_NOT_FOUND ? p : NULL;
     }
     if (!nowhere && state != BULLMQ_COMPLETED)
@@ -186,7 +214,7 @@ struct problem *rebuild_stale(struct relay *r, struct pg_tx *tx)
     TRY(relay_may_sleep(tx));
     for (size_t i = 0; i < pg_rows(rows); i++) {
         struct relay_job job = job_of(rows, i);
-        TRY(job_again(r, &job));
+        TRY(passed_over(job.queue, job.key, job_again(r, &job)));
         r->checked = pg_get_uuid(rows, i, 6);
     }
     if (pg_rows(rows) < CHECK_BATCH)

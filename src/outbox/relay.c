@@ -19,13 +19,16 @@ enum { BATCH = 500, TRIES_MAX = 5, WAIT_MS = 1000, PAUSE_MAX_MS = 2000, ROUND_US
 
 static const struct pg_stmt take_lock = {
     "relay_take_lock", "SELECT pg_try_advisory_xact_lock(hashtext('nexacore_relay'))"};
-/* In order within each clinic; clinics alternate, so a long list of one delays nobody's first. */
+/* In order within each clinic; clinics alternate, so a long list of one delays nobody's first. Read
+ * clinic by clinic through the index of clinic and number: a long list is not sorted. */
 static const struct pg_stmt take_rows = {
     "relay_take_rows",
-    "SELECT id, clinic_id, kind, name, key, payload, to_jsonb(rooms), priority,"
-    " greatest(0, extract(epoch FROM delay_until - now()) * 1000)::bigint, attempts,"
-    " clinic_seq, prev FROM outbox"
-    " ORDER BY row_number() OVER (PARTITION BY clinic_id ORDER BY clinic_seq, id), id LIMIT 500"};
+    "SELECT o.id, o.clinic_id, o.kind, o.name, o.key, o.payload, to_jsonb(o.rooms), o.priority,"
+    " greatest(0, extract(epoch FROM o.delay_until - now()) * 1000)::bigint, o.attempts,"
+    " o.clinic_seq, o.prev FROM clinics c CROSS JOIN LATERAL"
+    " (SELECT t.*, row_number() OVER (ORDER BY t.clinic_seq, t.id) AS turn FROM"
+    " (SELECT * FROM outbox WHERE clinic_id = c.id ORDER BY clinic_seq, id LIMIT 500) t) o"
+    " ORDER BY o.turn, o.id LIMIT 500"};
 static const struct pg_stmt drop_rows = {"relay_drop_rows",
                                          "DELETE FROM outbox WHERE id = ANY (ARRAY(SELECT "
                                          "jsonb_array_elements_text($1::jsonb)::bigint))"};
@@ -165,11 +168,11 @@ static struct problem *row_send(struct relay *r, const struct pg_result *rows, s
     return relay_job_add(r, &job);
 }
 
-/* A row that Redis refuses although it answers would hold up everybody behind it, so it gets a few
- * tries and is then let go with a loud line: what it asked for is found again by the checks below.
- */
-static struct problem *row_refused(struct pg_tx *tx, const struct pg_result *rows, size_t i,
-                                   const struct problem *why, bool *ret_let_go)
+/* A row that Redis refuses although it can serve would hold up everybody behind it, so it gets a
+ * few tries and is then let go with a loud line. A form is found again by the checks of rebuild.c,
+ * an alert when everything open is queued again, and for an event every listener reads again. */
+static struct problem *row_refused(struct relay *r, struct pg_tx *tx, const struct pg_result *rows,
+                                   size_t i, const struct problem *why, bool *ret_let_go)
 {
     *ret_let_go = false;
     if (why->kind == PROBLEM_UNAVAILABLE)
@@ -178,7 +181,11 @@ static struct problem *row_refused(struct pg_tx *tx, const struct pg_result *row
     *ret_let_go = pg_get_int(rows, i, 9) + 1 >= TRIES_MAX;
     log_error("outbox row %lld (%s) is refused%s: %s", (long long)pg_get_int(rows, i, 0),
               pg_get_str(rows, i, 3).p, *ret_let_go ? " for good and dropped" : "", copy.detail);
-    return PG_EXEC(tx, &count_try, NULL, PG_P_INT(pg_get_int(rows, i, 0)));
+    TRY(PG_EXEC(tx, &count_try, NULL, PG_P_INT(pg_get_int(rows, i, 0))));
+    TRY(relay_may_sleep(tx));
+    if (*ret_let_go && str_eq(pg_get_str(rows, i, 2), STR("event")))
+        r->resync = true;
+    return NULL;
 }
 
 static struct problem *rows_send(struct relay *r, struct pg_tx *tx, const struct pg_result *rows,
@@ -189,7 +196,7 @@ static struct problem *rows_send(struct relay *r, struct pg_tx *tx, const struct
         struct problem *p = row_send(r, rows, i);
         bool let_go = false;
         if (p)
-            TRY(row_refused(tx, rows, i, p, &let_go));
+            TRY(row_refused(r, tx, rows, i, p, &let_go));
         if (p && !let_go) {
             *ret_failed = problem_new(r->arena, p->kind, "%s", p->detail);
             return NULL;
@@ -200,8 +207,7 @@ static struct problem *rows_send(struct relay *r, struct pg_tx *tx, const struct
     return NULL;
 }
 
-/* A problem of the queue's library is gone with its next call. */
-static struct problem *kept(struct relay *r, const struct problem *p)
+struct problem *relay_kept(struct relay *r, const struct problem *p)
 {
     if (!p)
         return NULL;
@@ -218,15 +224,27 @@ static struct problem *rows_relay(struct relay *r, struct pg_tx *tx, size_t *ret
     TRY(relay_may_sleep(tx));
     buf_add_c(&ids, '[');
     TRY(rows_send(r, tx, rows, &ids, ret_sent, ret_failed));
-    if (!*ret_failed)
-        *ret_failed = kept(r, turns_end(r->turns)); /* the last talk with Redis: see above */
     buf_add_c(&ids, ']');
     if (*ret_sent > 0)
         TRY(PG_EXEC(tx, &drop_rows, NULL, PG_P_TEXT(buf_str(&ids))));
     return NULL;
 }
 
-/* One round under the lock. Nothing is done by who has it not. */
+/* What is said to Redis at the end, whatever became of the rows. Turns given and not remembered
+ * would let a clinic's later forms overtake its earlier ones. */
+static struct problem *round_end(struct relay *r, struct pg_tx *tx, struct problem *failed)
+{
+    TRY(relay_may_sleep(tx));
+    struct problem *p = relay_kept(r, turns_end(r->turns));
+    if (!p && r->resync)
+        p = relay_kept(r, relay_resync(r));
+    if (!p)
+        r->resync = false;
+    return failed ? failed : p;
+}
+
+/* One round under the lock. Nothing is done by who has it not. The outbox comes before the checks:
+ * what is wrong with one old job holds up nothing new. */
 static struct problem *relay_round(struct relay *r, const struct ctx *cx, size_t *ret_sent)
 {
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
@@ -239,8 +257,12 @@ static struct problem *relay_round(struct relay *r, const struct ctx *cx, size_t
     TRY(relay_may_sleep(&tx));
     r->turns = turns_begin(r->arena, r->redis);
     TRY(rebuild_if_lost(r, &tx));
-    TRY(rebuild_stale(r, &tx));
     TRY(rows_relay(r, &tx, ret_sent, &failed));
+    if (!failed || failed->kind != PROBLEM_UNAVAILABLE) {
+        struct problem *p = relay_kept(r, rebuild_stale(r, &tx));
+        failed = failed ? failed : p;
+    }
+    failed = round_end(r, &tx, failed);
     TRY(pg_tx_commit(&tx));
     return failed;
 }

@@ -19,6 +19,7 @@ struct relay {
     atomic_bool stop;
     int64_t next_check_us; /* monotonic */
     struct uuid checked;   /* the last form the checks looked at */
+    bool resync;           /* an event was let go: listeners are to read again */
 };
 
 /* A job as the relay adds it, by the policy of its queue and at its clinic's turn. */
@@ -31,6 +32,10 @@ struct relay_job {
 struct problem *relay_job_fill(struct relay *r, const struct relay_job *job,
                                struct bullmq_job_opts *ret);
 struct problem *relay_job_add(struct relay *r, const struct relay_job *job);
+
+/* A copy of `p` that lasts as long as the round: one of the queue's library is gone with its next
+ * call. NULL stays NULL. */
+struct problem *relay_kept(struct relay *r, const struct problem *p);
 
 /* Before talking to Redis in the relay's transaction: should this process be frozen meanwhile, the
  * transaction and its lock end within seconds. Every query undoes it. */

@@ -17,6 +17,11 @@ struct work_slot {
     struct reader *reader; /* of QUEUE_OCR and QUEUE_SCRUB slots; else NULL */
 };
 
+/* A stall is a worker that was killed or frozen, or Redis that was: no fault of the job's, whose
+ * file is read by a process of its own. The limit is there for what nobody thought of. A job beyond
+ * it is failed, and a form it belongs to ends at the next look at it. */
+enum { STALLS_MAX = 20 };
+
 /* How one queue is worked. */
 struct work_queue {
     enum queue queue;

@@ -21,9 +21,6 @@
 #include "outbox/relay.h"
 #include "reader/reader.h"
 
-/* A stall is a worker that was killed or frozen, or Redis that was: no fault of the job's, whose
- * file is read by a process of its own. The limit is there for what nobody thought of. */
-enum { STALLS_MAX = 20 };
 enum { STOP_MS = 30000, WORKERS_MAX = 16, TICKS_MAX = 16, TICK_STEP_MS = 200 };
 
 struct work {

@@ -9,10 +9,12 @@ extern const size_t intake_route_count;
 extern const struct work_queue intake_queues[];
 extern const size_t intake_queue_count;
 
-/* Has a form read again on a person's word: one that FAILED is QUEUED again (`ret_requeued`), an
- * open one is left on its way. PROBLEM_CONFLICT when it is finished, PROBLEM_NOT_FOUND when the
- * clinic has no such form. In the caller's transaction. */
-struct problem *intake_again(struct pg_tx *tx, const struct ctx *cx, struct uuid form,
-                             bool *ret_requeued);
+/* May a failed job of `queue` be done again, on a person's word? A form that FAILED is QUEUED again
+ * (`ret_requeued`), one whose scrub is due is left so for a job of that queue; all others are
+ * PROBLEM_CONFLICT: the job has nothing to do for them, or another one waits. PROBLEM_NOT_FOUND
+ * when the clinic has no such form. In the caller's transaction, which holds the form's row from
+ * then on: of two who ask at once one is refused. */
+struct problem *intake_again(struct pg_tx *tx, const struct ctx *cx, enum queue queue,
+                             struct uuid form, bool *ret_requeued);
 
 #endif

@@ -30,7 +30,9 @@ static const struct pg_stmt insert = {
     " WHERE intake_forms.content_hash = excluded.content_hash RETURNING duplicate_of, status"};
 static const struct pg_stmt step = {
     "form_step", "UPDATE intake_forms SET status = $3, progress = CASE WHEN $3 = 'QUEUED'"
-                 " THEN $4::int ELSE greatest(progress, $4::int) END, error = NULL"
+                 " THEN $4::int ELSE greatest(progress, $4::int) END, error = NULL,"
+                 " processed_at = CASE WHEN $3 <> 'QUEUED' THEN processed_at END,"
+                 " requires_review = requires_review AND $3 <> 'QUEUED'"
                  " WHERE clinic_id = $1::uuid AND id = $2::uuid AND (status = $3 OR (status, $3) IN"
                  " (('QUEUED', 'OCR'), ('OCR', 'SCRUBBING'), ('FAILED', 'QUEUED')))"};
 static const struct pg_stmt fail = {

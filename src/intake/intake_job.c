@@ -155,8 +155,8 @@ static struct problem *urgency_of(const struct ctx *cx, struct str json, enum ou
     struct parsed_form *parsed;
     *ret = OUTBOX_ROUTINE;
     TRY(settings_load(cx, &settings));
-    struct parsed_policy policy = {settings.emergency_at, settings.review_confidence,
-                                   settings.field_confidence};
+    CLEANUP(triage_rules_free) struct triage_rules *rules = NULL;
+    struct parsed_policy policy = intake_policy(cx, &settings, &rules);
     if (!parsed_from_reader(cx->arena, json, &policy, &parsed) && parsed->triage.emergency)
         *ret = outbox_urgency(str_of(triage_level_name(parsed->triage.level)));
     return NULL;
@@ -374,6 +374,22 @@ static struct problem *scrub_once(struct bullmq_job *job, const struct job_ids *
 
 /* ---- both -------------------------------------------------------------------------------------*/
 
+static enum form_status stage_of(enum queue queue)
+{
+    return queue == QUEUE_OCR ? FORM_OCR : FORM_SCRUBBING;
+}
+
+/* The queue gave the job up and the checks of the relay had it done once more: whatever kills every
+ * worker that takes this form is not to go on for ever. */
+static struct problem *stalled_too_often(struct bullmq_job *job, enum queue queue,
+                                         const struct job_ids *ids)
+{
+    struct ctx cx = job_ctx(job, ids->clinic_id);
+    TRY(give_up(&cx, ids->form_id, stage_of(queue), "internal"));
+    job->unrecoverable = true;
+    return problem_new(job->arena, PROBLEM_INTERNAL, "stalled too often");
+}
+
 /* While the database or the store is away nothing is wrong with the form, so waiting costs it no
  * attempt. Other trouble is tried again by the queue; the last attempt ends the form with a code,
  * so that it is never left half way. */
@@ -383,6 +399,8 @@ static struct problem *run_patiently(struct bullmq_job *job, enum queue queue,
 {
     struct job_ids ids;
     TRY(job_ids_read(job, queue, &ids));
+    if (job->stalls > STALLS_MAX)
+        return stalled_too_often(job, queue, &ids);
     struct problem *p = once(job, &ids);
     int64_t patience_us = clock_mono_us() + PATIENCE_US;
     while (p && p->kind == PROBLEM_UNAVAILABLE && clock_mono_us() < patience_us &&
@@ -395,24 +413,27 @@ static struct problem *run_patiently(struct bullmq_job *job, enum queue queue,
         !bullmq_job_lost(job)) {
         struct ctx cx = job_ctx(job, ids.clinic_id);
         log_error("form %s failed: %s (%s)", uuid_z(ids.form_id), p->detail, p->cause);
-        enum form_status stage = queue == QUEUE_OCR ? FORM_OCR : FORM_SCRUBBING;
-        TRY(give_up(&cx, ids.form_id, stage, "internal"));
+        TRY(give_up(&cx, ids.form_id, stage_of(queue), "internal"));
         job->unrecoverable = true;
     }
     return p;
 }
 
-struct problem *intake_again(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
-                             bool *ret_requeued)
+struct problem *intake_again(struct pg_tx *tx, const struct ctx *cx, enum queue queue,
+                             struct uuid id, bool *ret_requeued)
 {
     struct form form;
     TRY(form_get(tx, cx, id, true, &form));
     *ret_requeued = form.status == FORM_FAILED;
     if (form.status == FORM_FAILED)
         return form_step(tx, cx, id, FORM_QUEUED, 0);
-    return form.status <= FORM_SCRUBBING
-               ? NULL
-               : problem_new(cx->arena, PROBLEM_CONFLICT, "the form is finished already");
+    if (form.status > FORM_SCRUBBING)
+        return problem_new(cx->arena, PROBLEM_CONFLICT, "the form is finished already");
+    if (form.status == FORM_SCRUBBING)
+        return queue == QUEUE_SCRUB
+                   ? NULL
+                   : problem_new(cx->arena, PROBLEM_CONFLICT, "the form has been read already");
+    return problem_new(cx->arena, PROBLEM_CONFLICT, "the form waits to be read already");
 }
 
 struct problem *intake_ocr_job(struct bullmq_job *job)

@@ -127,36 +127,63 @@ static struct problem *queue_read(struct http_request *rq, enum queue *ret)
     return problem_new(rq->arena, PROBLEM_NOT_FOUND, "there is no such queue");
 }
 
+/* What waits in the end: the job itself, or another one that does its work. */
+struct again {
+    struct bullmq_redis *redis;
+    enum queue queue;
+    const char *id;
+    bool after_commit; /* the job is put back when its form is seen to be QUEUED */
+};
+
+/* A job of that form left over from the failed time would stand for the one to come. */
+static struct problem *left_over_drop(struct bullmq_redis *redis, const char *id)
+{
+    struct problem *p = bullmq_remove(redis, queue_name(QUEUE_SCRUB), id);
+    return p && p->kind != PROBLEM_NOT_FOUND ? p : NULL;
+}
+
 /* The form goes back to where its job can do something. A scrub begins with reading again, because
  * the text is gone with the failure: that job is a new one. */
-static struct problem *form_again(struct pg_tx *tx, const struct ctx *cx, enum queue queue,
-                                  const struct own_job *job, bool *ret_other)
+static struct problem *form_again(struct pg_tx *tx, const struct ctx *cx, const struct own_job *job,
+                                  struct again *again)
 {
-    bool requeued = false;
-    TRY(intake_again(tx, cx, job->form_id, &requeued));
-    *ret_other = requeued && queue == QUEUE_SCRUB;
-    if (!*ret_other)
+    const char *form = arena_cstr(cx->arena, str_of(uuid_z(job->form_id)));
+    bool requeued = false, scrub = again->queue == QUEUE_SCRUB;
+    TRY(intake_again(tx, cx, again->queue, job->form_id, &requeued));
+    if (!requeued)
         return NULL;
-    const char *form = uuid_z(job->form_id);
+    TRY(left_over_drop(again->redis,
+                       scrub ? job->info.id : arena_fmt(cx->arena, "scrub-%s", form)));
+    again->after_commit = !scrub;
+    if (!scrub)
+        return NULL;
+    again->queue = QUEUE_OCR;
+    again->id = arena_fmt(cx->arena, "ocr-%s-again-%s", form, uuid_z(uuid_v7()));
     struct outbox_job read = {
         .queue = QUEUE_OCR,
-        .key = arena_fmt(cx->arena, "ocr-%s-again-%s", form, uuid_z(uuid_v7())),
+        .key = again->id,
         .data = arena_fmt(cx->arena, "{\"formId\":\"%s\",\"clinicId\":\"%s\"}", form,
                           uuid_z(cx->clinic_id)),
     };
     return outbox_job(tx, cx, &read);
 }
 
-/* What changes in PostgreSQL, with the trail. `ret_other`: another job does the work. */
-static struct problem *again_decide(const struct ctx *cx, enum queue queue,
-                                    const struct own_job *job, bool *ret_other)
+static struct problem *back_to_wait(const struct again *again)
+{
+    return bullmq_retry_anew(again->redis, queue_name(again->queue), again->id, true);
+}
+
+/* The trail is written before anything is done, and taken back when nothing was to do. What a
+ * form's row does not decide is decided by Redis: it puts a failed job back for one asker. */
+static struct problem *again_do(const struct ctx *cx, const struct own_job *job,
+                                struct again *again)
 {
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     bool of_form = !uuid_is_none(job->form_id), of_alert = !uuid_is_none(job->alert_id);
-    *ret_other = false;
+    enum queue asked = again->queue;
     TRY(tx_begin(&tx, cx, PG_WRITE));
     if (of_form)
-        TRY(form_again(&tx, cx, queue, job, ret_other));
+        TRY(form_again(&tx, cx, job, again));
     TRY(audit_add(&tx, cx, "JOB_RETRIED",
                   of_form    ? "intake_forms"
                   : of_alert ? "alerts"
@@ -164,25 +191,10 @@ static struct problem *again_decide(const struct ctx *cx, enum queue queue,
                   of_form    ? job->form_id
                   : of_alert ? job->alert_id
                              : cx->clinic_id));
-    return pg_tx_commit(&tx);
-}
-
-/* A job of that form left over from the failed time would stand for the one to come. */
-static struct problem *left_over_drop(struct bullmq_redis *redis, const char *queue, const char *id)
-{
-    struct problem *p = bullmq_remove(redis, queue, id);
-    return p && p->kind != PROBLEM_NOT_FOUND ? p : NULL;
-}
-
-static struct problem *again_do(struct bullmq_redis *redis, struct arena *arena, enum queue queue,
-                                const struct own_job *job, bool other)
-{
-    if (other)
-        return left_over_drop(redis, queue_name(queue), job->info.id);
-    if (queue == QUEUE_OCR)
-        TRY(left_over_drop(redis, queue_name(QUEUE_SCRUB),
-                           arena_fmt(arena, "scrub-%s", uuid_z(job->form_id))));
-    return bullmq_retry(redis, queue_name(queue), job->info.id);
+    if (!again->after_commit && again->queue == asked)
+        TRY(back_to_wait(again));
+    TRY(pg_tx_commit(&tx));
+    return again->after_commit ? back_to_wait(again) : NULL;
 }
 
 static struct problem *retry_one(struct http_request *rq, struct http_response *rs)
@@ -192,10 +204,10 @@ static struct problem *retry_one(struct http_request *rq, struct http_response *
     struct own_job job;
     enum queue queue = QUEUE_OCR;
     enum bullmq_state state;
-    bool other;
+    bool nothing;
     struct str id = http_path_arg(rq, "id");
     if (rq->body.n > 0)
-        TRY(json_body(rq->arena, rq->body, NULL, 0, &other)); /* nothing but {} */
+        TRY(json_body(rq->arena, rq->body, NULL, 0, &nothing)); /* nothing but {} */
     TRY(queue_read(rq, &queue));
     if (id.n >= BULLMQ_ID_MAX)
         return problem_new(rq->arena, PROBLEM_NOT_FOUND, "there is no such job");
@@ -204,15 +216,15 @@ static struct problem *retry_one(struct http_request *rq, struct http_response *
     TRY(bullmq_job_state(redis, queue_name(queue), job.info.id, &state));
     if (state != BULLMQ_FAILED)
         return problem_new(rq->arena, PROBLEM_CONFLICT, "the job is not failed");
-    TRY(again_decide(cx, queue, &job, &other));
-    TRY(again_do(redis, rq->arena, queue, &job, other));
+    struct again again = {.redis = redis, .queue = queue, .id = job.info.id};
+    TRY(again_do(cx, &job, &again));
     rs->status = 202;
     struct jw w = jw_to(&rs->body);
     jw_obj(&w);
     jw_key(&w, "queue");
-    jw_z(&w, queue_name(queue));
+    jw_z(&w, queue_name(again.queue));
     jw_key(&w, "id");
-    jw_z(&w, job.info.id);
+    jw_z(&w, again.id);
     jw_key(&w, "state");
     jw_z(&w, bullmq_state_name(BULLMQ_WAITING));
     jw_end(&w);

@@ -25,7 +25,7 @@ before(async () => {
     await world.form('admissions-b', body.formId);
     const device = { token: 'device-of-doctor-b', platform: 'ios' };
     assert.equal((await world.as('doctor-b').post('/api/v1/devices', device)).status, 201);
-    theirs = { patients: patient.id, alerts: alert.id, intake: body.formId };
+    theirs = { patients: patient.id, alerts: alert.id, intake: body.formId, queues: `ocr-${body.formId}` };
     const settled = () => world.as('admin-b').get(`/api/v1/alerts/${alert.id}`);
     await until(async () => (await settled()).body.status === 'DELIVERED', 'the alert delivered', { seconds: 30 });
 });
@@ -102,7 +102,7 @@ test('a method that is not served is 405 with Allow, an unknown path 404', async
 });
 
 const hasId = (r) => /^\/api\/.*\/:id/.test(r.path);
-const withId = (path, id) => path.replace(':id', id).replace(':page', '1.png');
+const withId = (path, id) => path.replace(':name', 'ocr-processing').replace(':id', id).replace(':page', '1.png');
 const bodies = { status: { status: 'WAITING' }, confirm: { fields: { fullName: 'Prueba Ajena' } } };
 const send = (login, { method, path }, id, headers = {}) =>
     world.as(login, headers).call(method, withId(path, id), method === 'GET' ? undefined : (bodies[path.split('/').at(-1)] ?? {}));
@@ -148,6 +148,8 @@ const WRONG_TYPES = {
     'POST /api/v1/alerts/:id/escalate': { reason: 7 },
     'PATCH /api/v1/alerts/:id/close': ['x'],
     'PATCH /api/v1/intake/:id/confirm': { fields: 7 },
+    'DELETE /api/v1/intake/layouts/:id': ['x'],
+    'POST /api/v1/queues/:name/jobs/:id/retry': ['x'],
     'PUT /api/v1/on-call': { shifts: 'none' },
     'POST /api/v1/devices': { token: 7, platform: 'ios' },
     'DELETE /api/v1/devices': { token: [] },
@@ -159,7 +161,7 @@ for (const route of routes.filter(isJson))
         const wrongTypes = WRONG_TYPES[`${route.method} ${route.path}`];
         assert.ok(wrongTypes, 'say in WRONG_TYPES what a wrong body of this route is');
         const role = route.roles.find((r) => r === 'ADMIN') ?? route.roles[0];
-        const own = { patients: 'admin-b', alerts: 'admin-b', intake: 'admin-b' };
+        const own = { patients: 'admin-b', alerts: 'admin-b', intake: 'admin-b', queues: 'admin-b' };
         const folder = route.path.split('/')[3];
         const login = hasId(route) ? own[folder] : LOGINS[role]; // with an id of its own clinic
         const path = withId(route.path, theirs[folder] ?? '');

@@ -32,14 +32,22 @@ static void check_stream(struct str text, size_t pad, size_t piece)
         abort();
 }
 
-/* In place nothing moves, and what is left is no number any more. */
-static void check_in_place(struct str text)
+/* In place nothing moves, and of each number found at most four characters are left. (What follows
+ * those may look like a number with them: only a text masked by pan_mask holds none.) */
+static void check_in_place(struct str text, const struct pan_span *spans, size_t n)
 {
     CLEANUP(buf_free) struct buf line = BUF_MAX(text.n + 1);
     buf_add(&line, text.p, text.n);
     buf_add_c(&line, '\0');
     if (pan_mask_in_place(line.data, text.n) != text.n || line.data[text.n] != '\0')
         abort();
+    for (size_t i = 0; i < n; i++) {
+        size_t left = 0;
+        for (size_t at = spans[i].start; at < spans[i].end; at++)
+            left += line.data[at] >= '0' && line.data[at] <= '9';
+        if (left > (spans[i].kind == PAN_CARD ? 4 : 0))
+            abort();
+    }
 }
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
@@ -61,6 +69,6 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
         abort();
     size_t pad = size > 1 ? (size_t)data[size - 1] * 18 : 0;
     check_stream(text, pad, 1 + (size > 0 ? data[0] : 0) * (size_t)7);
-    check_in_place(text);
+    check_in_place(text, spans, n < SPANS ? n : SPANS);
     return 0;
 }

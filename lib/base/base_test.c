@@ -274,9 +274,24 @@ static void test_times_before_1970_begin_with_their_own_second(void **state)
     assert_string_equal(text, "1969-12-31T23:59:59.000Z");
 }
 
+static void test_a_name_holds_no_part_of_a_number(void **state)
+{
+    (void)state;
+    assert_true(str_is_name(STR("roomNumber"), 40));
+    assert_true(str_is_name(STR("address.line_2-x12"), 40));
+    assert_false(str_is_name(STR("k4111"), 40));
+    assert_false(str_is_name(STR("4 1"), 40));
+    assert_false(str_is_name(STR("se\xc3\xb1"
+                                 "al"),
+                             40));
+    assert_false(str_is_name(STR(""), 40));
+    assert_false(str_is_name(STR("abcde"), 4));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_name_holds_no_part_of_a_number),
         cmocka_unit_test(test_arena_hands_out_zeroed_memory_again_after_reset),
         cmocka_unit_test(test_buf_stops_at_its_limit_and_stays_stopped),
         cmocka_unit_test(test_secret_buf_keeps_its_bytes_while_it_grows),

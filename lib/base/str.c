@@ -108,3 +108,17 @@ bool str_utf8_valid(struct str s)
     }
     return true;
 }
+
+bool str_is_name(struct str s, size_t max)
+{
+    size_t digits = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        char c = s.p[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        bool digit = c >= '0' && c <= '9';
+        digits += digit;
+        if (!letter && !digit && c != '_' && c != '-' && c != '.')
+            return false;
+    }
+    return s.n > 0 && s.n <= max && digits <= 3;
+}

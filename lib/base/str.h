@@ -50,6 +50,10 @@ struct str str_cut(struct str *rest, char sep);
 /* The decimal number in all of `s`, no sign, no spaces, at most `max`. False when it is none. */
 bool str_u64(struct str s, uint64_t max, uint64_t *ret);
 
+/* True when `s` may be repeated to whoever sent it: 1 to `max` ASCII letters, '_', '-', '.', and at
+ * most three digits, so no part of any number. */
+bool str_is_name(struct str s, size_t max);
+
 /* True when every byte sequence of `s` is well-formed UTF-8 (Unicode 15, table 3-7). */
 bool str_utf8_valid(struct str s);
 

@@ -50,9 +50,11 @@ struct problem *http_query_check(const struct http_request *rq, const char *cons
         const char *const *known = names;
         while (*known && !str_eq(str_of(*known), name))
             known++;
-        if (!*known)
+        if (!*known && str_is_name(name, 40)) /* anything else is not repeated, not even in part */
             return problem_new(rq->arena, PROBLEM_BAD_REQUEST,
-                               "the query parameter \"%.40s\" is not known", name.p);
+                               "the query parameter \"" STR_FMT "\" is not known", STR_ARG(name));
+        if (!*known)
+            return problem_new(rq->arena, PROBLEM_BAD_REQUEST, "a query parameter is not known");
         struct str again;
         if (pair_find(rq->arena, rest, name, &again) > 0)
             return problem_new(rq->arena, PROBLEM_BAD_REQUEST,

@@ -49,10 +49,21 @@ struct problem *json_read(struct arena *arena, struct str text, json_t **ret)
     return NULL;
 }
 
-/* Where messages point: prefix, '/', key. A client's key is cut so that it fits. */
+#define KEY_MAX 48 /* bytes of a client's key that is named in a message */
+
+/* Where messages point: prefix, '/', key. */
 static const char *pointer_of(struct arena *arena, const char *at, const char *key)
 {
-    return arena_fmt(arena, "%s/%.48s", at, key);
+    return arena_fmt(arena, "%s/%s", at, key);
+}
+
+/* Where an unknown key stands. What is not plainly a name may hold anything: it is not repeated,
+ * not even in part, and the object is named instead. */
+static const char *pointer_of_unknown(struct arena *arena, const char *at, const char *key)
+{
+    if (str_is_name(str_of(key), KEY_MAX))
+        return pointer_of(arena, at, key);
+    return at[0] ? at : "/";
 }
 
 /* Control characters other than tab and line feed, and the bidirectional overrides U+202A to U+202E
@@ -184,7 +195,8 @@ struct problem *json_fields(struct arena *arena, const json_t *object,
          i = json_object_iter_next((json_t *)(uintptr_t)object, i)) {
         const char *key = json_object_iter_key(i);
         if (!is_known(fields, count, key))
-            return problem_field(arena, pointer_of(arena, at, key), "is not a key known here");
+            return problem_field(arena, pointer_of_unknown(arena, at, key),
+                                 "is not a key known here");
     }
     for (size_t i = 0; i < count; i++) {
         const struct json_field *f = &fields[i];

@@ -165,7 +165,7 @@ static void context_other(const struct word_walk *w, size_t n, size_t plain, str
 static void context_words(struct word_walk *w, bool after_number, struct context *ret)
 {
     size_t n = w->end, plain = 0;
-    bool direct = true, qualified = false;
+    bool direct = true, qualified = false, identity = false;
     for (size_t i = 0; i < WORDS_MAX && word_back(w); i++) {
         enum word_kind kind = kind_of(w);
         direct = direct && w->digits_after == 0;
@@ -182,12 +182,14 @@ static void context_words(struct word_walk *w, bool after_number, struct context
                 context_other(w, n, plain, ret);
             return;
         }
+        identity |= kind == WORD_QUALIFY && plain == 0 && w->start + w->len < n;
         plain += kind == WORD_PLAIN;
         ret->card |= kind == WORD_CREDIT;
         qualified |= kind == WORD_QUALIFY;
         direct = direct && (kind == WORD_BETWEEN || kind == WORD_CREDIT);
     }
     ret->card |= after_number;
+    ret->other = ret->owned = identity && !ret->card; /* "Health plan ID", "Credencial" */
 }
 
 static size_t characters(const char *p, size_t n)

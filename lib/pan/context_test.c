@@ -74,6 +74,8 @@ static void test_a_card_word_beside_another_label_wins(void **state)
         "Card reference: #",
         "txn card=#",
         "account card #",
+        "Card ID: #",
+        "user id 12 card #",
         "Primary Account Number: #",
         "c\xc3\xb3"
         "digo: #",
@@ -100,6 +102,9 @@ static void test_a_number_under_its_own_label_stays(void **state)
         "Subscriber # @",
         "Member ID @",
         "C.C. @",
+        "Patient ID: @",
+        "Health plan ID @",
+        "Credencial @",
         "HC No. @",
         "historia cl\xc3\xadnica @",
         "Expediente @",

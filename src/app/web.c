@@ -19,15 +19,31 @@ bool web_id_allowed(struct str id)
     return pan_find(id, NULL, 0) == 0;
 }
 
-/* What a client sent may be named in a problem (an unknown key, a parameter). At the end of a text
- * that was cut to `size` a number may be cut too, so digits there go altogether. */
+#define TAIL_WORD                                                                                  \
+    4 /* letters that no card number holds in a row, one of them never read as a digit */
+
+/* At the end of a text that was cut a number may be cut too, in any script and with anything
+ * between its digits: all behind the last word goes. */
+static void tail_mask(char *text, size_t n)
+{
+    size_t at = n, letters = 0;
+    bool plain = false;
+    while (at > 0 && !(letters >= TAIL_WORD && plain)) {
+        char c = text[--at];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        letters = letter ? letters + 1 : 0;
+        plain = letter && (plain || strchr("acefhjkmnprtuvwxy", c | 0x20) != NULL);
+    }
+    for (at += letters; at < n; at++)
+        text[at] = text[at] == ' ' ? ' ' : '*';
+}
+
+/* What a client or a library said may stand in a problem. */
 static void numbers_mask(char *text, size_t size)
 {
     size_t n = pan_mask_in_place(text, strlen(text));
-    if (n + 1 < size)
-        return;
-    while (n > 0 && (strchr("0123456789 -.", text[n - 1])))
-        text[--n] = '*';
+    if (n + 1 >= size)
+        tail_mask(text, n);
 }
 
 static void problem_mask(struct problem *p)

@@ -13,6 +13,7 @@
 #include "billing/billing_internal.h"
 #include "fetch/fetch.h"
 #include "json/json_in.h"
+#include "phi/scrub.h"
 
 enum { PAGE_ORDERS = 200, PAGES_MAX = 500, ANSWER_MAX = 8 << 20 };
 #define SQUARE_VERSION "2026-01-22"
@@ -43,7 +44,18 @@ static const char *status_of(const json_t *order)
     return "PENDING";
 }
 
-static bool order_read(const json_t *entry, struct square_order *ret)
+/* Three capital letters (ISO 4217). */
+static bool is_currency(struct str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        if (s.p[i] < 'A' || s.p[i] > 'Z')
+            return false;
+    }
+    return s.n == 3;
+}
+
+/* False for what cannot be shown, and for an order whose id holds a card number. */
+static bool order_read(struct arena *arena, const json_t *entry, struct square_order *ret)
 {
     const json_t *money = json_object_get(entry, "total_money");
     *ret = (struct square_order){
@@ -53,10 +65,11 @@ static bool order_read(const json_t *entry, struct square_order *ret)
         .cents = json_integer_value(json_object_get(money, "amount")),
         .currency = text_of(money, "currency"),
     };
-    if (ret->currency.n != 3)
+    if (!is_currency(ret->currency))
         ret->currency = STR("USD");
-    return ret->id.n > 0 && ret->id.n <= 192 && ret->cents >= INT32_MIN &&
-           ret->cents <= INT32_MAX && clock_parse(text_of(entry, "updated_at"), &ret->updated_us);
+    return !scrub(arena, (struct raw_text){ret->id}).found && ret->id.n > 0 && ret->id.n <= 192 &&
+           ret->cents >= INT32_MIN && ret->cents <= INT32_MAX &&
+           clock_parse(text_of(entry, "updated_at"), &ret->updated_us);
 }
 
 /* ---- one page ---------------------------------------------------------------------------------*/
@@ -135,7 +148,7 @@ static struct problem *page_store(const struct ctx *cx, const json_t *page, stru
     size_t i;
     json_array_foreach (json_object_get(page, "orders"), i, entry) {
         struct square_order order;
-        if (!order_read(entry, &order))
+        if (!order_read(cx->arena, entry, &order))
             continue;
         TRY(square_order_put(&tx, cx, &order));
         if (order.updated_us > *newest_us)

@@ -4,6 +4,7 @@
 #include "audit/audit.h"
 #include "base/cleanup.h"
 #include "notify/notify_internal.h"
+#include "phi/scrub.h"
 
 static const struct pg_stmt alert_stmt = {
     "dispatch_alert",
@@ -212,14 +213,20 @@ static struct problem *refused(struct pg_tx *tx, const struct ctx *cx, struct uu
     return NULL;
 }
 
+struct str provider_name(struct arena *arena, struct str id)
+{
+    return scrub(arena, (struct raw_text){id}).found ? STR_NONE : id;
+}
+
 struct problem *delivery_record(struct pg_tx *tx, const struct ctx *cx, struct uuid alert,
                                 const char *channel, const struct target *t, struct uuid id,
                                 const struct send_result *result)
 {
     bool push = strcmp(channel, "push") == 0;
     bool taken = result->fate == SEND_ACCEPTED;
+    struct str name = provider_name(cx->arena, result->provider_id);
     TRY(PG_QUEUE(tx, &record, PG_P_UUID(cx->clinic_id), PG_P_UUID(id),
-                 PG_P_Z(taken ? "accepted" : "failed"), PG_P_TEXT_OR_NULL(result->provider_id),
+                 PG_P_Z(taken ? "accepted" : "failed"), PG_P_TEXT_OR_NULL(name),
                  result->error ? PG_P_Z(result->error) : PG_P_NULL));
     return taken ? accepted(tx, cx, alert, push, t) : refused(tx, cx, alert, push, t, result);
 }

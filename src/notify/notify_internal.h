@@ -97,6 +97,8 @@ struct problem *sms_targets(struct pg_tx *tx, const struct ctx *cx, struct uuid 
 struct problem *delivery_claim(struct pg_tx *tx, const struct ctx *cx, struct uuid alert,
                                const char *channel, const struct target *t, struct uuid *ret_id);
 
+/* A provider's name for a message as it may be stored: STR_NONE when it holds a card number. */
+struct str provider_name(struct arena *arena, struct str id);
 /* What the provider answered to that try, and what follows from it. */
 struct problem *delivery_record(struct pg_tx *tx, const struct ctx *cx, struct uuid alert,
                                 const char *channel, const struct target *t, struct uuid id,

@@ -101,7 +101,7 @@ static const char *code_of(struct arena *arena, const json_t *root)
         const char *of = json_string_value(json_object_get(detail, "errorCode"));
         code = of ? of : code;
     }
-    return code ? arena_fmt(arena, "%.60s", code) : "unknown";
+    return code && str_is_name(str_of(code), 60) ? arena_cstr(arena, str_of(code)) : "unknown";
 }
 
 static void answer_read(struct arena *arena, const struct fetch_answer *a, struct send_result *ret)

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "json/json_out.h"
 #include "notify/notify_internal.h"
+#include "phi/scrub.h"
 
 static const struct pg_stmt delivery = {
     "webhook_delivery",
@@ -94,7 +95,8 @@ static struct problem *delivered(struct pg_tx *tx, const struct ctx *cx, const s
     if (str_eq(pg_get_str(row, 0, 2), STR("delivered")))
         return NULL; /* said twice */
     TRY(PG_QUEUE(tx, &delivery_set, PG_P_UUID(cx->clinic_id), PG_P_UUID(rep->delivery),
-                 PG_P_Z("delivered"), PG_P_TEXT(rep->sid), PG_P_NULL));
+                 PG_P_Z("delivered"), PG_P_TEXT_OR_NULL(provider_name(cx->arena, rep->sid)),
+                 PG_P_NULL));
     TRY(alert_event_add(tx, cx, alert, "SMS_DELIVERED", pg_get_uuid(row, 0, 1),
                         pg_get_int(row, 0, 3), "sms", NULL));
     TRY(audit_add(tx, cx, "SMS_DELIVERED", "alerts", alert));
@@ -108,12 +110,15 @@ static struct problem *undelivered(struct pg_tx *tx, const struct ctx *cx, const
 {
     struct uuid alert = pg_get_uuid(row, 0, 0);
     struct str was = pg_get_str(row, 0, 2);
-    const char *code = arena_fmt(cx->arena, "twilio-%.20s",
-                                 rep->error.n ? arena_cstr(cx->arena, rep->error) : "unknown");
+    uint64_t error;
+    const char *code = str_u64(rep->error, 999999, &error)
+                           ? arena_fmt(cx->arena, "twilio-" STR_FMT, STR_ARG(rep->error))
+                           : "twilio-unknown";
     if (!str_eq(was, STR("claimed")) && !str_eq(was, STR("accepted")))
         return NULL; /* said twice, or out of order after "delivered" */
     TRY(PG_QUEUE(tx, &delivery_set, PG_P_UUID(cx->clinic_id), PG_P_UUID(rep->delivery),
-                 PG_P_Z("undelivered"), PG_P_TEXT(rep->sid), PG_P_Z(code)));
+                 PG_P_Z("undelivered"), PG_P_TEXT_OR_NULL(provider_name(cx->arena, rep->sid)),
+                 PG_P_Z(code)));
     TRY(alert_event_add(tx, cx, alert, "SMS_UNDELIVERED", pg_get_uuid(row, 0, 1),
                         pg_get_int(row, 0, 3), "sms", code));
     TRY(audit_add(tx, cx, "SMS_UNDELIVERED", "alerts", alert));
@@ -261,7 +266,7 @@ static struct problem *answer(struct http_request *rq, const struct question *q,
     size_t rows = 0;
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     TRY(tx_begin(&tx, &cx, PG_WRITE));
-    TRY(PG_EXEC(&tx, &first_time, &rows, PG_P_TEXT(sid)));
+    TRY(PG_EXEC(&tx, &first_time, &rows, PG_P_TEXT(scrub(cx.arena, (struct raw_text){sid}).s)));
     if (rows == 0)
         return NULL;
     if (word == WORD_ACKNOWLEDGE)

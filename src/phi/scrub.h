@@ -1,7 +1,9 @@
-/* The type wall between text that may hold card numbers and text that cannot.
+/* The one way from text that may hold card numbers to text that cannot.
  *
- * `struct raw_text` comes from OCR and requests; only scrub() makes `struct scrubbed_text`, and
- * only that type is accepted by what writes to PostgreSQL. */
+ * The rule not to break: `struct raw_text` comes from OCR, requests and providers, and only scrub()
+ * makes `struct scrubbed_text`; whatever a client or a provider wrote freely goes through here
+ * before it is stored, queued or sent. SQL takes a plain `struct str`, so the compiler does not
+ * hold this: test/integration/canary.test.mjs does, for every input there is. */
 #ifndef NEXACORE_PHI_SCRUB_H
 #define NEXACORE_PHI_SCRUB_H
 

@@ -128,6 +128,19 @@ test('in every parameter, path and header', async () => {
     silent(bearer, 'a token');
 });
 
+// What a message repeats is often cut: a number must not be halved before it is looked for.
+test('in names of any length', async () => {
+    const o = operations.find((one) => one.method === 'POST' && one.path === '/api/v1/patients');
+    const list = operations.find((one) => one.method === 'GET' && one.path === '/api/v1/alerts');
+    for (let n = 20; n <= 56; n += 2) {
+        const name = 'k'.repeat(n) + canary(16);
+        const body = await send(o, { body: { ...bodyOf(o), [name]: 1 }, what: `a key of ${n} letters and a number` });
+        assert.equal(body.status, 400, JSON.stringify(body.body));
+        await send(list, { path: `${list.path}?${name}=1`, what: `a parameter of ${n} letters and a number` });
+    }
+    for (const around of ['%22', '%27', '%28']) await send(list, { path: `${list.path}?limit=${around}${canary(16)}${around}`, what: around });
+});
+
 test('in webhooks, signed as their providers do', async () => {
     const { twilioToken, squareSigKey } = world.fakes.state.config;
     const post = async (path, type, body, headers) => {

@@ -27,6 +27,9 @@ const plain = shapes.slice(0, 4); // what fits a header or a short field
 // What to search for: the beginning in every shape, and as URLs write it.
 export const canaryNeedles = shapes.map((shape) => shape(PREFIX)).concat('4539%200712', '4539+0712', '4539%C2%A00712');
 
+// What stands before it, also the name and value of another number.
+const leads = ['tarjeta', 'MRN: 30535093 card', 'visa', 'c\u00e9dula 52345678 tarjeta', 'factura 991 Visa'];
+
 let planted = 0;
 
 // A number of its own for every call, in the next shape; `room` is how many characters fit.
@@ -34,8 +37,9 @@ export function canary(room = Infinity, { ascii = false } = {}) {
     const body = PREFIX + String(planted++ * 7919 + 1234567).slice(-7);
     const digits = body + luhnDigit(body);
     const some = ascii ? plain : shapes;
+    const lead = ascii ? 'card' : leads[planted % leads.length];
     const shaped = some[planted % some.length](digits);
-    const text = `tarjeta ${shaped} gracias`;
+    const text = `${lead} ${shaped} gracias`;
     return text.length <= room ? text : digits.length <= room ? digits : digits.slice(0, room);
 }
 

@@ -137,5 +137,5 @@ export const otherLabels = [
     'MRN', 'HC', 'HC No.', 'Historia cl\u00ednica', 'Expediente', 'C\u00e9dula', 'C.C.', 'DNI', 'Factura', 'Invoice', 'Order', 'Pedido No.', 'Ticket',
     'Radicado', 'Autorizaci\u00f3n', 'Autorizaci\u00f3n No.', 'P\u00f3liza', 'P\u00f3liza No.', 'Policy #', 'Member ID', 'Subscriber #', 'Group #', 'Claim', 'Siniestro',
     'Referencia', 'Ref.', 'Reference', 'Gu\u00eda', 'Tracking', 'Comprobante', 'Folio', 'Recibo', 'Lote', 'Lot', 'Serial', 'S/N', 'Registro Sanitario',
-    'Certificado', 'Matr\u00edcula', 'Oficio', 'Cuenta', 'Account', 'Case number', 'Muestra', 'Accession', 'NIT', 'RUT', 'IMEI', 'Afiliado', 'Contrato', 'Medicare',
+    'Certificado', 'Matr\u00edcula', 'Oficio', 'Cuenta', 'Account', 'Case number', 'Muestra', 'Accession', 'NIT', 'RUT', 'IMEI', 'Afiliado', 'Contrato', 'Medicare', 'Patient ID', 'Paciente ID', 'Credencial', 'Chart #', 'Health plan ID',
 ];

@@ -8,10 +8,13 @@
 
 enum { PAGE = 500, DATA_MAX = 1024 };
 
+/* Those of the ids in $2 that are forms or alerts of the clinic. */
 static const struct pg_stmt known = {
     "queues_known",
-    "SELECT EXISTS (SELECT FROM intake_forms WHERE clinic_id = $1::uuid AND id = $2::uuid)"
-    " OR EXISTS (SELECT FROM alerts WHERE clinic_id = $1::uuid AND id = $3::uuid)"};
+    "WITH ids AS (SELECT jsonb_array_elements_text($2::jsonb)::uuid AS id)"
+    " SELECT id FROM intake_forms WHERE clinic_id = $1::uuid AND id = ANY (ARRAY(TABLE ids))"
+    " UNION ALL"
+    " SELECT id FROM alerts WHERE clinic_id = $1::uuid AND id = ANY (ARRAY(TABLE ids))"};
 static const struct pg_stmt *const stmts[] = {&known};
 
 __attribute__((constructor)) static void register_statements(void)
@@ -29,7 +32,17 @@ static struct uuid id_of(const json_t *data, const char *key)
     return id;
 }
 
-/* True when the job says it is the clinic's. */
+/* How many keys the data of a queue's jobs has: see job_ids_read. */
+static const size_t keys_of[QUEUE__COUNT] = {
+    [QUEUE_OCR] = 2, [QUEUE_SCRUB] = 2, [QUEUE_DISPATCH] = 3, [QUEUE_SQUARE] = 1};
+
+/* The form or alert a job is about. */
+static struct uuid thing_of(const struct own_job *job)
+{
+    return uuid_is_none(job->form_id) ? job->alert_id : job->form_id;
+}
+
+/* True when the job is one of that queue's and says it is the clinic's. */
 static bool claims(const struct ctx *cx, enum queue queue, const struct bullmq_job_info *info,
                    struct own_job *ret)
 {
@@ -37,48 +50,70 @@ static bool claims(const struct ctx *cx, enum queue queue, const struct bullmq_j
     *ret = (struct own_job){.info = *info};
     if (!info->name[0] || json_read(cx->arena, str_of(info->data), &data))
         return false;
+    if (!json_is_object(data) || json_object_size(data) != keys_of[queue])
+        return false;
     if (queue == QUEUE_AUDIT)
-        return json_is_object(data) && json_object_size(data) == 0;
-    ret->form_id = id_of(data, "formId");
-    ret->alert_id = id_of(data, "alertId");
+        return true;
+    if (queue == QUEUE_OCR || queue == QUEUE_SCRUB)
+        ret->form_id = id_of(data, "formId");
+    if (queue == QUEUE_DISPATCH && json_is_string(json_object_get(data, "step")))
+        ret->alert_id = id_of(data, "alertId");
     struct uuid clinic = id_of(data, "clinicId");
-    return !uuid_is_none(clinic) && uuid_eq(clinic, cx->clinic_id);
+    return !uuid_is_none(clinic) && uuid_eq(clinic, cx->clinic_id) &&
+           (queue == QUEUE_SQUARE || !uuid_is_none(thing_of(ret)));
 }
 
-/* `tx` is of the clinic. */
-static struct problem *proven(struct pg_tx *tx, const struct ctx *cx, enum queue queue,
-                              const struct own_job *job, bool *ret)
+/* Leaves those of the jobs whose form or alert is the clinic's, as `tx` is: one question for all.
+ * square-sync is the clinic's by itself, audit-flush nobody's. */
+static struct problem *prove(struct pg_tx *tx, const struct ctx *cx, enum queue queue,
+                             struct own_job *jobs, size_t *count)
 {
+    CLEANUP(buf_free) struct buf ids = BUF_MAX(PAGE * 40);
     struct pg_result *r;
-    *ret = true; /* square-sync: the clinic itself; audit-flush: nobody's */
-    if (queue == QUEUE_SQUARE || queue == QUEUE_AUDIT)
+    size_t kept = 0;
+    if (queue == QUEUE_SQUARE || queue == QUEUE_AUDIT || *count == 0)
         return NULL;
-    TRY(PG_QUERY(tx, &known, &r, PG_P_UUID(cx->clinic_id), PG_P_UUID_OR_NULL(job->form_id),
-                 PG_P_UUID_OR_NULL(job->alert_id)));
-    *ret = pg_get_bool(r, 0, 0);
+    for (size_t i = 0; i < *count; i++)
+        buf_addf(&ids, "%s\"%s\"", i ? "," : "[", uuid_z(thing_of(&jobs[i])));
+    buf_add_c(&ids, ']');
+    TRY(PG_QUERY(tx, &known, &r, PG_P_UUID(cx->clinic_id), PG_P_TEXT(buf_str(&ids))));
+    for (size_t i = 0; i < *count; i++)
+        for (size_t k = 0; k < pg_rows(r); k++)
+            if (uuid_eq(pg_get_uuid(r, k, 0), thing_of(&jobs[i]))) {
+                jobs[kept++] = jobs[i];
+                break;
+            }
+    *count = kept;
     return NULL;
 }
 
-/* The jobs of one state. Those that failed are proven one by one and kept. */
+/* Those of one page that say they are the clinic's; with `shown`, those that are. */
+static struct problem *claimed(struct pg_tx *tx, const struct ctx *cx, enum queue queue,
+                               const struct bullmq_job_info *page, size_t count, bool shown,
+                               struct own_job *ret, size_t *ret_count)
+{
+    *ret_count = 0;
+    for (size_t i = 0; i < count; i++)
+        *ret_count += claims(cx, queue, &page[i], &ret[*ret_count]);
+    return shown ? prove(tx, cx, queue, ret, ret_count) : NULL;
+}
+
+/* The jobs of one state. Those that failed are proven and the newest kept. */
 static struct problem *state_read(struct bullmq_redis *redis, struct pg_tx *tx,
                                   const struct ctx *cx, enum queue queue, enum bullmq_state state,
                                   struct own_queue *ret)
 {
+    bool failed = state == BULLMQ_FAILED;
+    struct own_job *own = arena_array(cx->arena, PAGE, sizeof(*own));
     for (size_t first = 0; first < SCAN_MAX; first += PAGE) {
         struct bullmq_job_info *jobs;
-        size_t count = 0;
+        size_t count = 0, ours = 0;
         TRY(bullmq_jobs_brief(redis, queue_name(queue), state, first, PAGE, DATA_MAX, cx->arena,
                               &jobs, &count));
-        for (size_t i = 0; i < count; i++) {
-            struct own_job job;
-            bool ours = claims(cx, queue, &jobs[i], &job);
-            if (ours && state == BULLMQ_FAILED && ret->failed_count < FAILED_MAX) {
-                TRY(proven(tx, cx, queue, &job, &ours));
-                if (ours)
-                    ret->failed[ret->failed_count++] = job;
-            }
-            ret->counts[state] += ours;
-        }
+        TRY(claimed(tx, cx, queue, jobs, count, failed, own, &ours));
+        for (size_t i = 0; failed && i < ours && ret->failed_count < FAILED_MAX; i++)
+            ret->failed[ret->failed_count++] = own[i];
+        ret->counts[state] += ours;
         if (count < PAGE)
             return NULL;
     }
@@ -105,13 +140,12 @@ struct problem *own_job_get(struct bullmq_redis *redis, const struct ctx *cx, en
                             const char *id, struct own_job *ret)
 {
     struct bullmq_job_info info;
-    bool ours;
+    size_t ours;
     TRY(bullmq_job_brief(redis, queue_name(queue), id, DATA_MAX, cx->arena, &info));
     ours = claims(cx, queue, &info, ret);
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     TRY(tx_begin(&tx, cx, PG_READ));
-    if (ours)
-        TRY(proven(&tx, cx, queue, ret, &ours));
+    TRY(prove(&tx, cx, queue, ret, &ours));
     TRY(pg_tx_commit(&tx));
     return ours ? NULL : problem_new(cx->arena, PROBLEM_NOT_FOUND, "there is no such job");
 }

@@ -25,6 +25,8 @@ static struct problem *redis_of(struct http_request *rq, struct bullmq_redis **r
 
 /* ---- the list ---------------------------------------------------------------------------------*/
 
+enum { REASON_CUT = 500 }; /* of bullmq_jobs_brief */
+
 /* "validation: ..." is a code and a sentence; a text without a code is the queue's own. */
 static struct str code_of(struct str reason, struct str *ret_text)
 {
@@ -38,12 +40,27 @@ static struct str code_of(struct str reason, struct str *ret_text)
     return (struct str){reason.p, n};
 }
 
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* The queue's library cuts a long text, perhaps within a character or a number that is then not
+ * known as a card's: what ends in no letter is left out there. */
+static struct str whole_part(struct str text)
+{
+    if (text.n >= REASON_CUT)
+        while (text.n > 0 && !is_letter(text.p[text.n - 1]))
+            text.n--;
+    return text;
+}
+
 static void job_write(struct jw *w, struct arena *arena, const struct own_job *job)
 {
-    struct str text, code = code_of(str_of(job->info.failed_reason), &text);
+    struct str text, code = code_of(whole_part(str_of(job->info.failed_reason)), &text);
     jw_obj(w);
     jw_key(w, "id");
-    jw_z(w, job->info.id);
+    jw_str(w, scrub(arena, (struct raw_text){str_of(job->info.id)}).s);
     jw_key(w, "code");
     jw_str(w, code);
     jw_key(w, "reason");

@@ -88,6 +88,37 @@ test("another clinic's job cannot be retried, nor one that says it is ours, nor 
     assert.equal((await world.form('admissions', formId)).status, 'FAILED');
 });
 
+test('a long reason is cut at no character and within no card number, and an id shows none', async () => {
+    const formId = await failedForm('admissions');
+    const redis = world.redis.client();
+    const shown = async (reason) => {
+        await redis.hset(`bull:ocr-processing:ocr-${formId}`, 'failedReason', reason);
+        return (await look('admin', 'ocr-processing')).failed.find((j) => j.formId === formId).reason;
+    };
+    assert.match(await shown(`internal: a${'é'.repeat(300)}`), /^a?$/);
+    // The cut is after 500 bytes: each place of the number is tried on it.
+    for (let n = 470; n < 500; n += 5) assert.doesNotMatch(await shown(`internal: ${'x '.repeat(300).slice(0, n - 11)} 4111 1111 1111 1111 y`), /4111|1111 1/, `${n}`);
+    const { clinicId } = world.account('admin');
+    const odd = 'x-4111111111111111';
+    await queues['ocr-processing'].add('ocr-processing', { formId, clinicId }, { jobId: odd, attempts: 1 });
+    await until(async () => ['failed', 'completed'].includes(await queues['ocr-processing'].getJobState(odd)), 'the odd job done');
+    await redis.multi().zrem('bull:ocr-processing:completed', odd).zadd('bull:ocr-processing:failed', Date.now(), odd).exec();
+    const text = JSON.stringify(await look('admin', 'ocr-processing'));
+    assert.ok(text.includes('"x-'), text);
+    assert.ok(!text.includes('4111111111111111'));
+    redis.disconnect();
+});
+
+test('a job with an alert of ours and a form of another clinic is nobody\'s', async () => {
+    const formId = await failedForm('admissions');
+    const { clinicId } = world.account('admin-b');
+    const { alert } = await world.alert('admissions-b', { urgencyLevel: 'LOW' });
+    const liar = await queues['ocr-processing'].add('ocr-processing', { formId, alertId: alert.id, clinicId }, { jobId: 'liar-2', attempts: 1 });
+    await until(async () => (await liar.getState()) === 'failed', 'the liar refused');
+    assert.deepEqual((await look('admin-b', 'ocr-processing')).failed.filter((j) => j.id === 'liar-2'), []);
+    assert.equal((await world.as('admin-b').post(path('ocr-processing', 'liar-2'))).status, 404);
+});
+
 test('a form whose file came back is read on a retry; the trail says who asked; twice is once', async () => {
     // As on a disk that loses files and is mended: the form waits while its file goes, and fails.
     await queues['ocr-processing'].pause();
@@ -137,6 +168,21 @@ test('a job of reading that looks failed while the scrub waits is 409, and the s
     assert.equal(await queues['pan-scrub'].getJobState(`scrub-${formId}`), 'prioritized');
     assert.deepEqual(await world.sql("SELECT 1 FROM audit_logs WHERE action = 'JOB_RETRIED' AND target_id = $1", [formId]), []);
     await queues['pan-scrub'].resume();
+    await world.form('admissions', formId, { statuses: ['PROCESSED', 'REVIEW'], seconds: 120 });
+});
+
+test('a form whose job keeps killing its worker ends for a person, who may have it tried again', async () => {
+    await queues['ocr-processing'].pause();
+    const { formId } = (await world.as('admissions').upload(formBytes('es-table-vitals.tif'))).body;
+    await relayed();
+    const redis = world.redis.client();
+    await redis.hset(`bull:ocr-processing:ocr-${formId}`, 'stc', 21); // as counted by BullMQ's sweeps
+    redis.disconnect();
+    await queues['ocr-processing'].resume();
+    const form = await world.form('admissions', formId);
+    assert.deepEqual([form.status, form.error], ['FAILED', 'internal']);
+    await until(async () => (await queues['ocr-processing'].getJobState(`ocr-${formId}`)) === 'failed', 'its job failed');
+    assert.equal((await world.as('admin').post(path('ocr-processing', `ocr-${formId}`))).status, 202);
     await world.form('admissions', formId, { statuses: ['PROCESSED', 'REVIEW'], seconds: 120 });
 });
 

@@ -16,6 +16,9 @@ enum { KEY_MAX = 255, CHUNK = 64 * 1024 };
  * seed survives only for the same request within its time: anything else makes its own rows. */
 #define SAME_REQUEST                                                                               \
     "(k.body_hash = excluded.body_hash AND k.route = excluded.route AND k.expires_at > now())"
+/* Which claim of a key this is: one that was taken over is not finished or let go by its old owner.
+ */
+#define CLAIM_OF "(extract(epoch FROM locked_until) * 1000000)::bigint"
 static const struct pg_stmt claim = {
     "idempotency_claim",
     "INSERT INTO idempotency_keys AS k (clinic_id, user_id, key, route, body_hash, locked_until)"
@@ -25,7 +28,7 @@ static const struct pg_stmt claim = {
     " route = excluded.route, body_hash = excluded.body_hash, status = 'in_flight',"
     " locked_until = excluded.locked_until, created_at = now(), expires_at = excluded.expires_at"
     " WHERE k.expires_at < now() OR (k.status = 'in_flight' AND k.locked_until < now()"
-    " AND " SAME_REQUEST ") RETURNING seed"};
+    " AND " SAME_REQUEST ") RETURNING seed, " CLAIM_OF};
 static const struct pg_stmt find = {
     "idempotency_find",
     "SELECT status = 'done', route = $4 AND body_hash = $5, response_status,"
@@ -36,16 +39,17 @@ static const struct pg_stmt finish = {
     "UPDATE idempotency_keys SET status = 'done', response_status = $4::int,"
     " response_headers = jsonb_build_object('location', $5::text, 'etag', $6::text),"
     " response_body = $7, phi_key_version = $8::int"
-    " WHERE clinic_id = $1::uuid AND user_id = $2::uuid AND key = $3"};
+    " WHERE clinic_id = $1::uuid AND user_id = $2::uuid AND key = $3"
+    " AND status = 'in_flight' AND " CLAIM_OF " = $9::bigint"};
 static const struct pg_stmt release = {
     "idempotency_release",
     "DELETE FROM idempotency_keys WHERE clinic_id = $1::uuid AND user_id = $2::uuid AND key = $3"
-    " AND status = 'in_flight'"};
+    " AND status = 'in_flight' AND " CLAIM_OF " = $4::bigint"};
 /* Whether it took effect is not known: the same request may come again at once, no other one. */
 static const struct pg_stmt unlock = {
     "idempotency_unlock",
     "UPDATE idempotency_keys SET locked_until = now() WHERE clinic_id = $1::uuid"
-    " AND user_id = $2::uuid AND key = $3 AND status = 'in_flight'"};
+    " AND user_id = $2::uuid AND key = $3 AND status = 'in_flight' AND " CLAIM_OF " = $4::bigint"};
 static const struct pg_stmt *const stmts[] = {&claim, &find, &finish, &release, &unlock};
 
 __attribute__((constructor)) static void register_statements(void)
@@ -61,6 +65,7 @@ struct keyed {
     uint8_t body_hash[SHA256_LEN];
     struct phi_place place; /* of the sealed answer */
     struct uuid seed;
+    int64_t claim;
 };
 
 static struct problem *key_check(struct http_request *rq, struct str key)
@@ -152,6 +157,7 @@ static struct problem *begin(struct keyed *k, struct http_response *rs, bool *re
     *ret_run = pg_rows(r) == 1;
     if (*ret_run) {
         k->seed = pg_get_uuid(r, 0, 0);
+        k->claim = pg_get_int(r, 0, 1);
         return pg_tx_commit(&tx);
     }
     TRY(PG_QUERY(&tx, &find, &r, KEY_PARAMS(k), PG_P_Z(k->route), HASH_PARAM(k)));
@@ -182,7 +188,8 @@ static struct problem *end(const struct keyed *k, const struct http_response *rs
     TRY(tx_begin(&tx, &k->cx, PG_WRITE));
     TRY(PG_EXEC(&tx, &finish, NULL, KEY_PARAMS(k), PG_P_INT(rs->status ? rs->status : 200),
                 PG_P_TEXT_OR_NULL(header_of(rs, "location")),
-                PG_P_TEXT_OR_NULL(header_of(rs, "etag")), PG_P_BYTES(sealed), PG_P_INT(version)));
+                PG_P_TEXT_OR_NULL(header_of(rs, "etag")), PG_P_BYTES(sealed), PG_P_INT(version),
+                PG_P_INT(k->claim)));
     return pg_tx_commit(&tx);
 }
 
@@ -193,7 +200,7 @@ static struct problem *let_go(const struct keyed *k, const struct problem *why)
     bool refused = problem_status(why->kind) < 500;
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     TRY(tx_begin(&tx, &k->cx, PG_WRITE));
-    TRY(PG_EXEC(&tx, refused ? &release : &unlock, NULL, KEY_PARAMS(k)));
+    TRY(PG_EXEC(&tx, refused ? &release : &unlock, NULL, KEY_PARAMS(k), PG_P_INT(k->claim)));
     return pg_tx_commit(&tx);
 }
 

@@ -264,7 +264,8 @@ static struct problem *emergency_first(const struct ctx *cx, struct uuid id,
     return pg_tx_commit(&tx);
 }
 
-/* Form, patient, alert, audit and outbox: one transaction. */
+/* Form, patient, alert, audit and outbox: one transaction. The result's status is the form's own
+ * when another worker was faster. */
 static struct problem *scrub_finish(const struct ctx *cx, struct uuid id,
                                     const struct parsed_form *parsed, struct form_result *result)
 {
@@ -272,8 +273,10 @@ static struct problem *scrub_finish(const struct ctx *cx, struct uuid id,
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     TRY(tx_begin(&tx, cx, PG_WRITE));
     TRY(form_get(&tx, cx, id, true, &form));
-    if (form.status != FORM_SCRUBBING)
-        return NULL; /* another worker was faster */
+    if (form.status != FORM_SCRUBBING) {
+        result->status = form.status;
+        return NULL;
+    }
     result->patient_id = form.patient_id;
     result->alert_id = form.alert_id;
     if (uuid_is_none(form.alert_id)) /* else it was done first, see above */
@@ -353,6 +356,8 @@ static struct problem *scrub_form(const struct ctx *cx, struct bullmq_job *job,
     if (result.requires_review)
         trace_keep(cx, form->id, buf_str(&json), parsed);
     TRY(scrub_finish(cx, form->id, parsed, &result));
+    if (result.status > FORM_REVIEW) /* confirmed while this worker slept: nobody waits for it */
+        TRY(blob_delete(cx, form_key(cx->arena, cx, form->id, "trace")));
     raw_drop(cx, form->id, parsed->pan_detected && shown);
     return NULL;
 }

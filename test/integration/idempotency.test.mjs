@@ -4,6 +4,7 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { until } from '../../tools/lib/process.mjs';
 import { startWorld } from '../lib/world.mjs';
 
 let world;
@@ -105,4 +106,18 @@ test('what the client sent as its key is not kept', async () => {
     await withKey('4111111111111111').post('/api/v1/patients', patient);
     const rows = await world.sql('SELECT key FROM idempotency_keys');
     assert.ok(rows.every(({ key }) => /^[0-9a-f]{64}$/.test(key)));
+});
+
+test('a request whose key was taken over meanwhile does not end the claim of the other', async () => {
+    await world.sql("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2); RETURN NEW; END'");
+    await world.sql('CREATE TRIGGER slow BEFORE INSERT ON patients FOR EACH ROW EXECUTE FUNCTION slow()');
+    const claims = () => world.sql("SELECT key, status FROM idempotency_keys WHERE status = 'in_flight'");
+    const running = withKey('k-fenced').post('/api/v1/patients', patient);
+    await until(async () => (await claims()).length === 1, 'the key claimed');
+    // As somebody's claim after this one was thought dead.
+    const [{ key }] = await world.sql("UPDATE idempotency_keys SET locked_until = now() + interval '1 hour' WHERE status = 'in_flight' RETURNING key");
+    assert.equal((await running).status, 201);
+    assert.deepEqual(await claims(), [{ key, status: 'in_flight' }], 'the other claim stands');
+    await world.sql('DROP TRIGGER slow ON patients');
+    await world.sql('DROP FUNCTION slow()');
 });

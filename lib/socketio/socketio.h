@@ -11,22 +11,73 @@
  * is valid inside the callback that gave it, no longer: keep a struct sio_ref across turns.
  * Arguments handed in must be valid JSON in UTF-8: they are sent as they are.
  *
+ * Words of lib/base. A struct str is bytes and their number (p, n), not ended by 0: STR("x") makes
+ * one of a literal, str_of() of a C string, STR_NONE is none. A struct buf grows: BUF_MAX(n) is an
+ * empty one of at most n bytes, buf_add_z() appends, buf_str() looks at it, buf_free() ends it. A
+ * function that can fail returns a struct problem (its `detail` says why) or NULL; TRY(f()) returns
+ * a problem on to the caller. An `arena` is memory that is freed at once.
+ *
+ * A whole program, which ends on SIGTERM:
+ *
+ *     #include <signal.h>
+ *     #include <stdio.h>
+ *
+ *     #include "socketio/socketio.h"
+ *
+ *     struct program {
+ *         struct http_server *http;
+ *         struct sio_server *server;
+ *         uv_signal_t end;
+ *     };
+ *
  *     static void on_hello(struct sio_socket *socket, const struct sio_event *event, void *user)
  *     {
+ *         (void)user;
  *         sio_emit(socket, "hello back", event->args);
  *     }
- *     static const struct sio_on events[] = {{"hello", on_hello}, {NULL, NULL}};
- *     ...
- *     struct http_config config = {.listen = "127.0.0.1:3000", .spool_dir = "/tmp"};
- *     TRY(http_server_new(loop, &config, &http));
- *     TRY(sio_server_new(loop, http, &(struct sio_options){0}, &server));
- *     TRY(sio_namespace_add(server, &(struct sio_namespace_config){.name = "/", .events = events},
- *                           &nsp));
- *     TRY(http_start(http));
- *     uv_run(loop, UV_RUN_DEFAULT);
  *
- * Chapters: a loop of your own; the server; events; namespaces; sockets; rooms; several servers;
- * between servers; without a server. Whole programs: sio_poll.c, sio_echo.c.
+ *     static void closed(void *arg)
+ *     {
+ *         struct program *program = arg;
+ *         sio_server_free(&program->server);
+ *         http_server_free(&program->http);
+ *     }
+ *
+ *     static void on_end(uv_signal_t *end, int number)
+ *     {
+ *         (void)number;
+ *         uv_close((uv_handle_t *)end, NULL);
+ *         sio_server_close(((struct program *)end->data)->server, closed, end->data);
+ *     }
+ *
+ *     static struct problem *begin(uv_loop_t *loop, struct program *program)
+ *     {
+ *         static const struct sio_on events[] = {{"hello", on_hello}, {NULL, NULL}};
+ *         struct sio_namespace_config root = {.name = "/", .events = events};
+ *         struct http_config config = {.listen = "127.0.0.1:3000", .spool_dir = "/tmp"};
+ *         TRY(http_server_new(loop, &config, &program->http));
+ *         TRY(sio_server_new(loop, program->http, &(struct sio_options){0}, &program->server));
+ *         TRY(sio_namespace_add(program->server, &root, NULL));
+ *         return http_start(program->http);
+ *     }
+ *
+ *     int main(void)
+ *     {
+ *         struct program program = {0};
+ *         uv_loop_t *loop = uv_default_loop();
+ *         struct problem *p = begin(loop, &program);
+ *         if (p) {
+ *             fprintf(stderr, "%s\n", p->detail);
+ *             return 1;
+ *         }
+ *         uv_signal_init(loop, &program.end);
+ *         program.end.data = &program;
+ *         uv_signal_start(&program.end, on_end, SIGTERM);
+ *         return uv_run(loop, UV_RUN_DEFAULT);
+ *     }
+ *
+ * Chapters: a loop of your own; the server; events; namespaces; sockets; recovery; rooms; several
+ * servers; between servers; without a server. Whole programs: sio_poll.c, sio_echo.c.
  *
  * Protocols: github.com/socketio/socket.io docs/engine.io-protocol (v4), docs/socket.io-protocol
  * (v5); WebSocket frames RFC 6455. */
@@ -245,16 +296,6 @@ struct sio_socket *sio_get(struct sio_ref ref);
 void sio_accept(struct sio_socket *socket);
 void sio_refuse(struct sio_socket *socket, const char *message, struct str data);
 
-/* Connection state recovery: a client that lost its connection comes back with its session's name
- * and the offset of the last event it got. Once the application accepts it (it is asked again, so
- * the token is verified again), its id, its rooms and the broadcasts it missed are restored, in
- * order and once, before it hears that it is connected. The session is restored for the same
- * identity only (any bytes, at most SIO_IDENTITY_MAX; set before sio_accept): put into it
- * everything rooms depend on. Sessions and events live in Redis: any server may restore them. */
-#define SIO_IDENTITY_MAX 512
-void sio_identity_set(struct sio_socket *socket, struct str identity);
-bool sio_is_recovered(const struct sio_socket *socket);
-
 const char *sio_id(const struct sio_socket *socket); /* 20 characters, public */
 struct sio_namespace *sio_namespace_of(const struct sio_socket *socket);
 struct str sio_peer(const struct sio_socket *socket);  /* the client's address at the handshake */
@@ -287,6 +328,20 @@ void sio_ask_binary(struct sio_socket *socket, const char *event, struct str arg
 /* Ends the socket (reason SIO_SERVER_LEFT); with `close` the whole connection of the client. */
 void sio_disconnect(struct sio_socket *socket, bool close);
 
+/* ---- recovery -------------------------------------------------------------------------------- */
+
+/* Connection state recovery: a client that lost its connection comes back with its session's name
+ * and the offset of the last event it got. Once the application accepts it (it is asked again, so
+ * the token is verified again), its id, its rooms and the broadcasts it missed are restored, in
+ * order and once, before it hears that it is connected. The session is restored for the same
+ * identity only (any bytes, at most SIO_IDENTITY_MAX; set before sio_accept): put into it
+ * everything rooms depend on, and in the same namespace. With sio_adapter_redis sessions and events
+ * live in Redis and any server on it may restore them; with recovery_ms alone they live in this
+ * server's memory and end with it. */
+#define SIO_IDENTITY_MAX 512
+void sio_identity_set(struct sio_socket *socket, struct str identity);
+bool sio_is_recovered(const struct sio_socket *socket);
+
 /* ---- rooms ----------------------------------------------------------------------------------- */
 
 /* Rooms exist while somebody is in them. Every socket is in the room named by its id. Joining
@@ -314,8 +369,9 @@ struct sio_target {
 };
 
 /* Sends to all of the target, here and, with an adapter, on the other servers. The packet is
- * encoded once and its bytes shared. Returns the local receivers; 0 where clients may recover,
- * because then the event is delivered when the stream has given it an offset. */
+ * encoded once and its bytes shared. Returns the local receivers; 0 with an adapter and
+ * recovery_ms once Redis was found, because then the event is delivered here too when the stream
+ * has given it an offset (a `local` one, and one without an adapter, at once). */
 size_t sio_broadcast(struct sio_namespace *nsp, const struct sio_target *to, const char *event,
                      struct str args);
 size_t sio_broadcast_binary(struct sio_namespace *nsp, const struct sio_target *to,
@@ -340,8 +396,9 @@ struct sio_adapter_options {
     unsigned max_length;   /* maxLen; 0: SIO_STREAM_MAXLEN. Approximate, when we add */
     unsigned stream_count; /* streamCount; 0: 1. More: a namespace has one of <stream>-<i> */
     /* Entries may have been lost before they were read here: the last one read is no longer in the
-     * stream, which was trimmed faster than this server reads, or emptied. On the loop, once each
-     * time; clients should fetch afresh. May be NULL. */
+     * stream, which was trimmed faster than this server reads, or emptied; or sockets were accepted
+     * before Redis first said where the stream ends. On the loop, once each time; clients should
+     * fetch afresh. May be NULL. */
     void (*missed)(void *user);
     void *user; /* given to `missed` */
 };

@@ -188,12 +188,12 @@ INSERT INTO outbox (clinic_id, kind, name, key, rooms) VALUES
     (t.a(), 'job', 'ocr-processing', 'k', '{}'),
     (t.a(), 'event', 'e4', NULL, ARRAY['doctors']),
     (t.a(), 'event', 'e5', NULL, '{}'),
-    (t.a(), 'event', 'e6', NULL, ARRAY['admins', 'clerks', 'admins', NULL]);
+    (t.a(), 'event', 'e6', NULL, ARRAY['admins', 'clerks', 'admins', 'u:one', NULL]);
 INSERT INTO outbox (clinic_id, kind, name, key) SELECT t.a(), 'job', 'audit-flush', i FROM generate_series(7, 60) i;
 INSERT INTO outbox (clinic_id, kind, name, rooms) VALUES (t.a(), 'event', 'e61', ARRAY['doctors']);
 SET CONSTRAINTS ALL IMMEDIATE;
 SELECT t.rows(1, format('SELECT FROM outbox WHERE name = %L AND prev IS NOT DISTINCT FROM %L::jsonb', name, prev))
     FROM (VALUES ('e2', '{}'), ('ocr-processing', NULL), ('e4', '{"admins": 2, "doctors": 2}'),
                  ('e5', '{"admins": 2, "doctors": 4}'), ('e6', '{"admins": 2, "doctors": 4}'),
-                 ('e61', '{"doctors": 4}')) AS wanted (name, prev);
-SELECT t.rows(1, $$SELECT FROM outbox_counters WHERE heard = '{"admins": 6, "clerks": 6, "doctors": 61}'$$);
+                 ('e61', '{"admins": 6, "clerks": 6, "doctors": 4}')) AS wanted (name, prev);
+SELECT t.rows(1, $$SELECT FROM outbox_counters WHERE heard = '{"admins": 6, "clerks": 6, "doctors": 61, "u:one": 6}'$$);

@@ -3,8 +3,8 @@
 # prints the same bytes for every line of FILE. Rule: only lib/triage is built four ways, what it
 # stands on once; a compiler that is missing is a failure, not a skip.
 set -euo pipefail
+data=$(readlink -f "$1") && shift # before the cd: it may be relative to the build folder
 cd "$(dirname "$0")/.."
-data=$(readlink -f "$1") && shift
 dir=$(mktemp -d) && trap 'rm -rf "$dir"' EXIT
 mkdir "$dir/triage" && cp "$data" "$dir/triage/triage_data.h"
 flags=(-std=gnu17 -D_GNU_SOURCE -Ilib -I"$dir")

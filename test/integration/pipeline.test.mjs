@@ -13,7 +13,7 @@ import { cardForms, formBytes, forms, startWorld } from '../lib/world.mjs';
 const EMERGENCY = 'es-table-vitals.tif';
 const CARD = 'en-table-diabetes.pdf'; // good enough to need no review
 const TWO_PAGES = 'en-two-pages-unwell.pdf'; // an emergency too
-const DOUBTFUL = 'en-table-vaccines.jpg'; // a value that cannot be read: review
+const DOUBTFUL = 'en-stacked-ear-ache.png'; // a value that cannot be read surely: review
 
 let world;
 const uploaded = {};

@@ -41,8 +41,7 @@ static void test_a_label_that_has_its_value_does_not_speak_for_a_card(void **sta
         "MRN: 30535093  Card: #",
         "MRN 30535093 card #",
         "invoice 88213 card # approved 004512",
-        "C\xc3\xa9"
-        "dula 52345678 tarjeta #",
+        "C\u00e9dula 52345678 tarjeta #",
         "C.C. 52345678 tarjeta #",
         "{\"ticket\":1,\"card\":\"#\"}",
         "{\"transaction\":{\"card\":\"#\"}}",
@@ -77,11 +76,9 @@ static void test_a_card_word_beside_another_label_wins(void **state)
         "Card ID: #",
         "user id 12 card #",
         "Primary Account Number: #",
-        "c\xc3\xb3"
-        "digo: #",
+        "c\u00f3digo: #",
         "ref # tarjeta",
-        "cuenta # (tarjeta de cr\xc3\xa9"
-        "dito)",
+        "cuenta # (tarjeta de cr\u00e9dito)",
         "Order: # visa",
         "account # cvv 123",
         "pagar\xc3\xa9 con la #",
@@ -122,14 +119,12 @@ static void test_a_number_under_its_own_label_stays(void **state)
         "Radicado @ fecha 22/11/2026",
         "lote @ vence 08/27",
         "Lot @ exp 08/27",
-        "gu\xc3\xad"
-        "a No. @",
+        "gu\u00eda No. @",
         "comprobante @",
         "referencia @",
         "MRN: @",
         "folio @",
-        "matr\xc3\xad"
-        "cula @",
+        "matr\u00edcula @",
         "oficio @",
         "Claim # @",
         "Account no. @",
@@ -215,14 +210,9 @@ static void test_codes_are_found_however_they_are_written(void **state)
 {
     (void)state;
     static const char *const lines[] = {
-        "C\xc3\xb3"
-        "d. Verif.: #",
-        "y los tres de atr\xc3\xa1s #",
-        "code on back is #",
-        "c\xc3\xb3"
-        "digo de atr\xc3\xa1s: #",
-        "on the back #",
-        "cvv #",
+        "C\u00f3d. Verif.: #", "y los tres de atr\xc3\xa1s #",
+        "code on back is #",   "c\u00f3digo de atr\xc3\xa1s: #",
+        "on the back #",       "cvv #",
         "exp0828cvv#",
     };
     static const char *const codes[] = {"118", "1 1 8", "1|1|8", "[1][1][8]"};

@@ -104,8 +104,9 @@ part_web() {
     one npm run --prefix web build
 }
 
+# Two files at a time: each has its own servers, ports and folders, and mostly waits.
 part_integration() {
-    counted node tools/test_node.mjs --jobs 1 --seconds 240 test --except test/e2e
+    counted node tools/test_node.mjs --jobs 2 --seconds 300 test --except test/e2e
 }
 
 part_demo() {

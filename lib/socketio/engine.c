@@ -491,6 +491,7 @@ static void engine_memory(struct eio *eio)
     eio->due[DUE_PING].fire = ping_fire;
     eio->due[DUE_PONG].fire = pong_fire;
     eio->due[DUE_UPGRADE].fire = upgrade_fire;
+    eio->due[DUE_NOOP].fire = eio_noop_fire;
     eio->due[DUE_LINGER].fire = linger_fire;
     eio->due[DUE_OPEN].fire = eio_line_fire;
     eio->due[DUE_DOOMED].fire = doomed_fire;

@@ -71,6 +71,7 @@ enum eio_due {
     DUE_PING,
     DUE_PONG,
     DUE_UPGRADE,
+    DUE_NOOP,
     DUE_LINGER,
     DUE_WS_LINGER,
     DUE_CONNECT,
@@ -106,7 +107,7 @@ struct eio_queue {
 
 enum eio_ws_state {
     EIO_WS_PROBE,  /* of a polling session: "2probe" is awaited */
-    EIO_WS_PROBED, /* "5" is awaited */
+    EIO_WS_PROBED, /* "5" is awaited; see eio_noop_fire */
     EIO_WS_LIVE,   /* carries the session */
     EIO_WS_ENDING, /* our close frame is queued; reads until the peer closes */
     EIO_WS_DEAD,   /* uv_close was called */
@@ -122,6 +123,7 @@ struct eio_ws {
     size_t written; /* bytes of the first packet already sent */
     struct sio_list dirty;
     struct eio_deadline due;
+    int64_t upgrade_by_us; /* of a probe */
     enum eio_ws_state state;
     unsigned pings; /* of the peer since our last heartbeat */
     int fd;         /* of `tcp`, which closes it */
@@ -238,5 +240,8 @@ void eio_ws_send(struct eio_ws *ws, struct eio_bytes *bytes);
 void eio_ws_flush(struct eio_ws *ws);
 void eio_ws_end(struct eio_ws *ws, enum ws_code code);
 void eio_ws_kill(struct eio_ws *ws);
+/* A client upgrades when its GET is answered: with a noop, looked for every 100 ms, as Node does (a
+ * noop at once would be seen by clients that count packets). */
+void eio_noop_fire(struct eio *eio, struct eio_deadline *deadline);
 
 #endif

@@ -143,8 +143,6 @@ static struct problem *poll_get(struct eio_session *session, struct http_request
         eio_poll_flush(session, NULL);
     else if (session->state == EIO_STATE_LINGERING)
         eio_session_close(session, SIO_SERVER_LEFT, "1");
-    else if (session->probe && session->probe->state == EIO_WS_PROBED)
-        eio_poll_flush(session, "6"); /* the client waits for this before it upgrades */
     return NULL;
 }
 

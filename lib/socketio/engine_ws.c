@@ -14,7 +14,8 @@
 #include "socketio/packet.h"
 
 enum { WRITE_MAX = 64, PINGS_MAX = 100 };
-#define WS_LINGER_US 2000000L /* for the peer's answer to our close frame */
+#define WS_LINGER_US  2000000L /* for the peer's answer to our close frame */
+#define NOOP_EVERY_US 100000L
 
 struct write {
     uint64_t serial;
@@ -248,14 +249,29 @@ static void take_over(struct eio_ws *ws)
     }
 }
 
+static void noop_later(struct eio_ws *ws)
+{
+    int64_t at_us = clock_mono_us() + NOOP_EVERY_US;
+    bool is_over = at_us > ws->upgrade_by_us;
+    eio_due_set(ws->eio, is_over ? DUE_UPGRADE : DUE_NOOP, &ws->due,
+                is_over ? ws->upgrade_by_us : at_us);
+}
+
+void eio_noop_fire(struct eio *eio, struct eio_deadline *deadline)
+{
+    (void)eio;
+    struct eio_ws *ws = SIO_OF(deadline, struct eio_ws, due);
+    if (ws->session->poll)
+        eio_poll_flush(ws->session, "6");
+    noop_later(ws);
+}
+
 static void probe_packet(struct eio_ws *ws, struct str text)
 {
-    struct eio_session *session = ws->session;
     if (ws->state == EIO_WS_PROBE && str_eq(text, STR("2probe"))) {
         ws->state = EIO_WS_PROBED;
         eio_ws_send(ws, ws->eio->pong_probe);
-        if (session->poll)
-            eio_poll_flush(session, "6"); /* so that no GET hangs when the client upgrades */
+        noop_later(ws);
     } else if (ws->state == EIO_WS_PROBED && str_eq(text, STR("5"))) {
         take_over(ws);
     } else {
@@ -346,8 +362,8 @@ static void ws_begin(struct eio_ws *ws, struct eio_session *session)
     struct eio *eio = ws->eio;
     if (ws->state == EIO_WS_PROBE) {
         session->probe = ws;
-        eio_due_set(eio, DUE_UPGRADE, &ws->due,
-                    clock_mono_us() + (int64_t)eio->options.upgrade_timeout_ms * 1000);
+        ws->upgrade_by_us = clock_mono_us() + (int64_t)eio->options.upgrade_timeout_ms * 1000;
+        eio_due_set(eio, DUE_UPGRADE, &ws->due, ws->upgrade_by_us);
         return;
     }
     session->ws = ws;

@@ -165,6 +165,25 @@ test('a probe that is none leaves the polling session alone', async () => {
     await post(sid, '1');
 });
 
+test('a probe answers the waiting GET after 100 ms, as Node does, and the next one too, until it upgrades', async () => {
+    const sid = await session();
+    await post(sid, '40');
+    await poll(sid);
+    const waiting = poll(sid);
+    const ws = await rawSocket({ query: `transport=websocket&sid=${sid}` });
+    const from = performance.now();
+    ws.write(frame('2probe'));
+    await ws.until('3probe');
+    for (const [get, after] of [[waiting, 95], [null, 195]]) {
+        assert.equal(await (await (get ?? poll(sid))).text(), '6');
+        assert.ok(performance.now() - from > after, `${performance.now() - from} ms`);
+    }
+    ws.write(frame('5'));
+    ws.write(frame('420["echo","upgraded"]'));
+    await ws.until('430["upgraded"]');
+    ws.socket.destroy();
+});
+
 test('a second GET and an aborted GET end the session', async () => {
     const sid = await session();
     const first = poll(sid);

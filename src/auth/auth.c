@@ -59,7 +59,7 @@ static size_t slot_of(const uint8_t digest[SHA256_LEN], size_t slots)
 }
 
 struct problem *auth_token_verify(struct auth *auth, struct arena *arena, struct str token,
-                                  struct auth_claims *ret)
+                                  enum auth_patience patience, struct auth_claims *ret)
 {
     uint8_t digest[SHA256_LEN];
     sha256(token, digest);
@@ -76,7 +76,7 @@ struct problem *auth_token_verify(struct auth *auth, struct arena *arena, struct
         *ret = claims;
         return NULL;
     }
-    TRY(auth_token_read(auth, arena, token, &claims));
+    TRY(auth_token_read(auth, arena, token, patience, &claims));
     *ret = claims;
     if (jwks_generation(auth->jwks) != generation)
         return NULL; /* which set verified it is not known: the next request asks again */
@@ -195,7 +195,7 @@ struct problem *auth_before(struct http_request *rq, struct http_response *rs)
     struct str token;
     TRY(bearer(rq, &token));
     struct auth_claims *claims = arena_make(rq->arena, struct auth_claims);
-    TRY(auth_token_verify(lane->app->auth, rq->arena, token, claims));
+    TRY(auth_token_verify(lane->app->auth, rq->arena, token, AUTH_ASK, claims));
     *cx = ctx_of_claims(rq->arena, lane->db, claims);
     cx->app = lane->app;
     cx->request_id = rq->id;

@@ -40,10 +40,18 @@ struct auth_claims {
 struct problem *auth_new(struct app *app, struct auth **ret);
 void auth_free(struct auth **auth);
 
-/* Verifies signature, issuer, audience, times and claims of a compact JWS (no database). May wait
- * for one JWKS refresh: lane threads only. */
+/* What to do about a token whose key is not in memory. */
+enum auth_patience {
+    AUTH_ASK, /* ask the issuer when that is due (3 s at most); while another thread does, wait only
+                 if there are no keys at all: for lanes, which must not all be parked */
+    AUTH_WAIT, /* the same, and wait for another's answer too */
+    AUTH_NOW,  /* wait for nobody: PROBLEM_UNAVAILABLE says to try again with AUTH_WAIT, aside */
+};
+
+/* Verifies signature, issuer, audience, times and claims of a compact JWS (no database). Not on the
+ * loop. PROBLEM_UNAUTHENTICATED, or PROBLEM_UNAVAILABLE while its key cannot be asked for. */
 struct problem *auth_token_verify(struct auth *auth, struct arena *arena, struct str token,
-                                  struct auth_claims *ret);
+                                  enum auth_patience patience, struct auth_claims *ret);
 
 /* The users row must match the claims, be active, and its clinic active; cached at most 4 s. */
 struct problem *auth_user_check(struct auth *auth, struct arena *arena, struct pg_conn *db,

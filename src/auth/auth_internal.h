@@ -35,6 +35,6 @@ struct auth {
 
 /* Everything about a token without the caches. */
 struct problem *auth_token_read(struct auth *auth, struct arena *arena, struct str token,
-                                struct auth_claims *ret);
+                                enum auth_patience patience, struct auth_claims *ret);
 
 #endif

@@ -151,7 +151,7 @@ static int drop_auth(void **state)
 static bool verify(const char *token, struct auth_claims *ret)
 {
     CLEANUP(arena_free) struct arena *arena = arena_new(1 << 20);
-    return auth_token_verify(auth, arena, str_of(token), ret) == NULL;
+    return auth_token_verify(auth, arena, str_of(token), AUTH_ASK, ret) == NULL;
 }
 
 /* Counts what was wrong: asserts of cmocka belong to the main thread. */

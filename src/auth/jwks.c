@@ -2,7 +2,7 @@
  * cached by the caller, so nobody queues here for long. The issuer is asked without the mutex, by
  * one thread: tokens with an unknown key wait for its answer only while there is no set at all.
  * With one they are refused at once, or a hanging issuer and a few made-up tokens would park every
- * lane. */
+ * lane. Who asks from outside the lanes may wait always, or never (AUTH_WAIT, AUTH_NOW). */
 #include "auth/jwks.h"
 
 #include <cjose/cjose.h>
@@ -168,19 +168,21 @@ static bool signature_right(struct str token, const struct verify_key *key)
 }
 
 static struct problem *verify_locked(struct jwks *set, struct arena *arena, struct str token,
-                                     struct str kid, bool rsa)
+                                     struct str kid, bool rsa, enum auth_patience patience)
 {
     const struct verify_key *key = find(set, kid, rsa);
-    while (!key && set->asking && !set->fetched) {
+    while (!key && set->asking && patience != AUTH_NOW &&
+           (patience == AUTH_WAIT || !set->fetched)) {
         pthread_cond_wait(&set->asked, &set->lock);
         key = find(set, kid, rsa);
     }
     bool due = set->tried_us == 0 || clock_mono_us() - set->tried_us > REFRESH_PAUSE_US;
-    if (!key && due && !set->asking) {
+    bool later = !key && patience == AUTH_NOW && (set->asking || due);
+    if (!key && due && !set->asking && !later) {
         refresh(set, arena);
         key = find(set, kid, rsa);
     }
-    if (!key && !set->fetched) {
+    if (later || (!key && !set->fetched)) {
         struct problem *p =
             problem_new(arena, PROBLEM_UNAVAILABLE, "the identity provider does not answer");
         p->retry_after_s = 5;
@@ -194,13 +196,13 @@ static struct problem *verify_locked(struct jwks *set, struct arena *arena, stru
 }
 
 struct problem *jwks_verify(struct jwks *set, struct arena *arena, struct str token, struct str kid,
-                            struct str alg)
+                            struct str alg, enum auth_patience patience)
 {
     bool rsa = str_eq(alg, STR("RS256"));
     if (!rsa && !str_eq(alg, STR("ES256")))
         return problem_new(arena, PROBLEM_UNAUTHENTICATED, "the token's algorithm is not accepted");
     pthread_mutex_lock(&set->lock);
-    struct problem *p = verify_locked(set, arena, token, kid, rsa);
+    struct problem *p = verify_locked(set, arena, token, kid, rsa, patience);
     pthread_mutex_unlock(&set->lock);
     return p;
 }

@@ -2,7 +2,7 @@
 #ifndef NEXACORE_AUTH_JWKS_H
 #define NEXACORE_AUTH_JWKS_H
 
-#include "base/problem.h"
+#include "auth/auth.h"
 
 struct jwks;
 
@@ -12,10 +12,10 @@ void jwks_free(struct jwks **set);
 
 /* Checks a compact JWS (RFC 7515) by the key `kid` and `alg` ("RS256" or "ES256") its header named.
  * An unknown kid fetches the set once, at most every 5 s; a fetch that fails keeps the old set.
- * Thread safe; may wait for the fetch (3 s). PROBLEM_UNAUTHENTICATED, or PROBLEM_UNAVAILABLE while
- * no set was ever fetched. */
+ * Thread safe; waits for the fetch (3 s) as `patience` says. PROBLEM_UNAUTHENTICATED, or
+ * PROBLEM_UNAVAILABLE: no set was ever fetched, or AUTH_NOW and it has to be fetched first. */
 struct problem *jwks_verify(struct jwks *set, struct arena *arena, struct str token, struct str kid,
-                            struct str alg);
+                            struct str alg, enum auth_patience patience);
 
 /* Grows by one whenever the set changes: caches of verified tokens are dropped then. */
 unsigned jwks_generation(struct jwks *set);

@@ -135,7 +135,7 @@ static struct problem *claims_read(const struct auth *auth, struct arena *arena,
 }
 
 struct problem *auth_token_read(struct auth *auth, struct arena *arena, struct str token,
-                                struct auth_claims *ret)
+                                enum auth_patience patience, struct auth_claims *ret)
 {
     if (token.n > TOKEN_MAX)
         return refuse(arena, "the token is too long");
@@ -147,7 +147,7 @@ struct problem *auth_token_read(struct auth *auth, struct arena *arena, struct s
     TRY(part_read(arena, head, &header));
     struct str kid, alg;
     TRY(header_check(arena, header, &kid, &alg));
-    TRY(jwks_verify(auth->jwks, arena, token, kid, alg));
+    TRY(jwks_verify(auth->jwks, arena, token, kid, alg, patience));
     CLEANUP(json_done) json_t *claims = NULL;
     TRY(part_read(arena, body, &claims));
     return claims_read(auth, arena, claims, ret);

@@ -1,7 +1,9 @@
 /* Who comes in: tokens are verified and users looked up in batches, one batch in the pool at a
- * time, so that thousands who come back at once take turns and leave the machine to the API.
+ * time, so that thousands who come back at once take turns and leave the machine to the API. Whose
+ * token names a key that has to be fetched first stands in a second line: only they wait for the
+ * issuer.
  *
- * The line is short: nobody has shown a token yet, so what is kept for those who wait is bounded,
+ * The lines are short: nobody has shown a token yet, so what is kept for those who wait is bounded,
  * and who leaves leaves it at once.
  *
  * The rule not to break: rooms are made here and nowhere else, from verified claims. */
@@ -19,7 +21,7 @@
 enum {
     AUTH_MAX = 16384,
     BATCH = 32,
-    WAITING_MAX = 20000,         /* who waits; more come again in a moment */
+    WAITING_MAX = 20000,         /* in a line; more come again in a moment */
     WAITING_BYTES_MAX = 64 << 20 /* of their tokens */
 };
 
@@ -27,7 +29,8 @@ struct entry {
     struct entry *prev, *next;
     struct sio_ref ref;
     struct session *session; /* of its socket; NULL when that is gone */
-    bool in_line;
+    struct live_line *line;  /* it stands in; NULL: none */
+    bool later;              /* its key has to be fetched first */
     struct arena *arena;
     struct str token;
     struct auth_claims claims;
@@ -37,6 +40,7 @@ struct entry {
 struct batch {
     uv_work_t work;
     struct live *live;
+    struct live_line *line; /* they stood in */
     struct entry *entries[BATCH];
     size_t count;
 };
@@ -74,9 +78,12 @@ struct problem *live_keys_read(struct live *live, struct arena *arena, struct uu
     return keyring_refresh(&cx);
 }
 
-static struct problem *token_check(struct live *live, struct entry *e)
+static struct problem *token_check(struct live *live, struct entry *e, enum auth_patience patience)
 {
-    TRY(auth_token_verify(live->app->auth, e->arena, e->token, &e->claims));
+    struct problem *p =
+        auth_token_verify(live->app->auth, e->arena, e->token, patience, &e->claims);
+    e->later = p && p->kind == PROBLEM_UNAVAILABLE && patience == AUTH_NOW;
+    TRY(p);
     if (e->claims.expires_us < clock_wall_us()) /* no leeway: it would close again */
         return problem_new(e->arena, PROBLEM_UNAUTHENTICATED, "the token has expired");
     return NULL;
@@ -118,7 +125,8 @@ static void batch_check(uv_work_t *work)
 {
     struct batch *batch = work->data;
     for (size_t i = 0; i < batch->count; i++)
-        batch->entries[i]->problem = token_check(batch->live, batch->entries[i]);
+        batch->entries[i]->problem =
+            token_check(batch->live, batch->entries[i], batch->line->patience);
     users_check(batch->live, batch);
 }
 
@@ -151,33 +159,39 @@ static void refuse(struct sio_socket *socket, const struct problem *p)
 
 /* ---- the line -------------------------------------------------------------------------------- */
 
-static void line_add(struct live *live, struct entry *e)
+static bool line_is_full(const struct live_line *line)
 {
-    e->prev = live->last;
-    if (live->last)
-        live->last->next = e;
-    else
-        live->first = e;
-    live->last = e;
-    live->line.count++;
-    live->line.bytes += e->token.n;
-    e->in_line = true;
+    return line->count >= WAITING_MAX || line->bytes >= WAITING_BYTES_MAX;
 }
 
-static void line_del(struct live *live, struct entry *e)
+static void line_add(struct live_line *line, struct entry *e)
 {
+    e->prev = line->last;
+    if (line->last)
+        line->last->next = e;
+    else
+        line->first = e;
+    line->last = e;
+    line->count++;
+    line->bytes += e->token.n;
+    e->line = line;
+}
+
+static void line_del(struct entry *e)
+{
+    struct live_line *line = e->line;
     if (e->prev)
         e->prev->next = e->next;
     else
-        live->first = e->next;
+        line->first = e->next;
     if (e->next)
         e->next->prev = e->prev;
     else
-        live->last = e->prev;
+        line->last = e->prev;
     e->prev = e->next = NULL;
-    live->line.count--;
-    live->line.bytes -= e->token.n;
-    e->in_line = false;
+    line->count--;
+    line->bytes -= e->token.n;
+    e->line = NULL;
 }
 
 static void entry_free(struct entry *e)
@@ -188,13 +202,13 @@ static void entry_free(struct entry *e)
     free(e);
 }
 
-void live_session_end(struct live *live, struct session *session)
+void live_session_end(struct session *session)
 {
     struct entry *e = session ? session->entry : NULL;
     if (e)
         e->session = NULL;
-    if (e && e->in_line) { /* else it is in the pool, and freed when it comes back */
-        line_del(live, e);
+    if (e && e->line) { /* else it is in the pool, and freed when it comes back */
+        line_del(e);
         entry_free(e);
     }
     free(session);
@@ -204,9 +218,9 @@ void live_session_end(struct live *live, struct session *session)
  */
 
 /* A refused socket ends without a word to on_disconnect. */
-static void session_drop(struct live *live, struct sio_socket *socket)
+static void session_drop(struct sio_socket *socket)
 {
-    live_session_end(live, sio_data(socket));
+    live_session_end(sio_data(socket));
     sio_data_set(socket, NULL);
 }
 
@@ -216,11 +230,11 @@ static void decide(struct live *live, struct entry *e, int status)
     if (!socket)
         return;
     if (status != 0 || live->stopping) {
-        session_drop(live, socket);
+        session_drop(socket);
         sio_refuse(socket, "the server is stopping", STR_NONE);
     } else if (e->problem) {
         live->counts.refused++;
-        session_drop(live, socket);
+        session_drop(socket);
         refuse(socket, e->problem);
     } else {
         e->session->claims = e->claims;
@@ -230,40 +244,47 @@ static void decide(struct live *live, struct entry *e, int status)
     }
 }
 
-static void batch_begin(struct live *live);
+static void batch_begin(struct live *live, struct live_line *line);
 
 static void batch_done(uv_work_t *work, int status)
 {
     struct batch *batch = work->data;
     struct live *live = batch->live;
-    live->checking = false;
+    batch->line->checking = false;
     for (size_t i = 0; i < batch->count; i++) {
-        decide(live, batch->entries[i], status);
-        entry_free(batch->entries[i]);
+        struct entry *e = batch->entries[i];
+        if (e->later && e->session && !live->stopping && !line_is_full(&live->strangers)) {
+            line_add(&live->strangers, e);
+            continue;
+        }
+        decide(live, e, status);
+        entry_free(e);
     }
+    batch_begin(live, batch->line);
+    batch_begin(live, &live->strangers);
     free(batch);
-    batch_begin(live);
 }
 
 /* The first of those who wait. */
-static void batch_begin(struct live *live)
+static void batch_begin(struct live *live, struct live_line *line)
 {
-    while (live->stopping && live->first) {
-        struct entry *e = live->first;
-        line_del(live, e);
+    while (live->stopping && line->first) {
+        struct entry *e = line->first;
+        line_del(e);
         entry_free(e);
     }
-    if (live->checking || !live->first)
+    if (line->checking || !line->first)
         return;
     struct batch *batch = mem_new(struct batch);
     batch->live = live;
+    batch->line = line;
     batch->work.data = batch;
-    while (live->first && batch->count < BATCH) {
-        struct entry *e = live->first;
-        line_del(live, e);
+    while (line->first && batch->count < BATCH) {
+        struct entry *e = line->first;
+        line_del(e);
         batch->entries[batch->count++] = e;
     }
-    live->checking = true;
+    line->checking = true;
     uv_queue_work(live->loop, &batch->work, batch_check, batch_done);
 }
 
@@ -288,7 +309,7 @@ static struct entry *entry_new(struct sio_socket *socket, struct str auth)
 void live_on_connect(struct sio_socket *socket, struct str auth, void *user)
 {
     struct live *live = user;
-    if (live->line.count >= WAITING_MAX || live->line.bytes >= WAITING_BYTES_MAX) {
+    if (line_is_full(&live->line)) {
         live->counts.busy++;
         sio_refuse(socket, "busy, try again in a moment",
                    STR("{\"type\":\"unavailable\",\"status\":503}"));
@@ -304,6 +325,12 @@ void live_on_connect(struct sio_socket *socket, struct str auth, void *user)
     e->session = mem_new(struct session);
     e->session->entry = e;
     sio_data_set(socket, e->session);
-    line_add(live, e);
-    batch_begin(live);
+    line_add(&live->line, e);
+    batch_begin(live, &live->line);
+}
+
+void live_entry_init(struct live *live)
+{
+    live->line.patience = AUTH_NOW;
+    live->strangers.patience = AUTH_WAIT;
 }

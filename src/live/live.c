@@ -25,7 +25,8 @@ enum {
 static void on_disconnect(struct sio_socket *socket, enum sio_reason reason, void *user)
 {
     (void)reason;
-    live_session_end(user, sio_data(socket));
+    (void)user;
+    live_session_end(sio_data(socket));
     sio_data_set(socket, NULL);
 }
 
@@ -95,7 +96,8 @@ void live_metrics(const struct live *live, struct buf *out)
            live->counts.refused);
     metric(out, "busy_total", "counter", "Sockets refused because too many wait for a decision.",
            live->counts.busy);
-    metric(out, "waiting", "gauge", "Sockets that wait for a decision.", live->line.count);
+    metric(out, "waiting", "gauge", "Sockets that wait for a decision.",
+           live->line.count + live->strangers.count);
     metric(out, "expired_total", "counter", "Sockets closed because their token expired.",
            live->counts.expired);
     metric(out, "withdrawn_total", "counter",
@@ -128,6 +130,7 @@ struct problem *live_start(struct app *app, uv_loop_t *loop, struct http_server 
     live->arena = arena_new(1 << 20);
     pthread_mutex_init(&live->db_lock, NULL);
     live->db = pg_conn_new(app->database_url, "nexacore-live");
+    live_entry_init(live);
     *ret = live;
     struct sio_options options = {
         .origins = conf_list(app->conf, live->arena, "NEXACORE_CORS_ORIGINS"),

@@ -15,6 +15,15 @@
 
 struct entry;
 
+/* Connections that wait for a decision, the first come first; one batch of them at a time is in the
+ * pool. */
+struct live_line {
+    struct entry *first, *last;
+    size_t count, bytes; /* bytes: of tokens */
+    enum auth_patience patience;
+    bool checking; /* a batch is in the pool */
+};
+
 struct live {
     struct app *app;
     uv_loop_t *loop;
@@ -23,17 +32,14 @@ struct live {
     struct sio_namespace *root;
     uv_timer_t sweep;
     unsigned sweeps;
-    bool checking; /* a batch of those who wait is in the pool */
-    bool asking;   /* whether users may still stay is being asked */
-    bool loading;  /* keys for an event that waits */
-    bool unasked;  /* the last time they were asked for in vain */
+    bool asking;  /* whether users may still stay is being asked */
+    bool loading; /* keys for an event that waits */
+    bool unasked; /* the last time they were asked for in vain */
     bool stopping;
-    struct entry *first, *last; /* connections that wait for a decision */
+    struct live_line line;      /* who came in */
+    struct live_line strangers; /* of them: whose key the issuer has to be asked for */
     struct uuid loaded;         /* the clinic whose keys were last read for an event that waited, */
     int64_t loaded_us;          /* and when, monotonic */
-    struct {
-        size_t count, bytes; /* bytes: of tokens */
-    } line;
     struct {
         uint64_t accepted, refused, busy, expired, withdrawn, resyncs, unasked;
     } counts;
@@ -56,10 +62,12 @@ const char *live_room_clinic(struct arena *arena, struct uuid clinic);
 struct problem *live_keys_warm(struct live *live, struct arena *arena, struct uuid clinic);
 struct problem *live_keys_read(struct live *live, struct arena *arena, struct uuid clinic);
 
-/* entry.c: the namespace's `connect`; auth: {"token": "<JWT>"}. */
+/* entry.c: before anybody comes. */
+void live_entry_init(struct live *live);
+/* The namespace's `connect`; auth: {"token": "<JWT>"}. */
 void live_on_connect(struct sio_socket *socket, struct str auth, void *user);
-/* The socket is gone (NULL: it had none): frees the session and gives up its place in the line. */
-void live_session_end(struct live *live, struct session *session);
+/* The socket is gone (NULL: it had none): frees the session and gives up its place in a line. */
+void live_session_end(struct session *session);
 
 /* names.c: the namespace's `rewrite`; opens {"$phi"} values. */
 enum sio_rewrite live_on_rewrite(struct str event, struct str args, struct buf *out, void *user);

@@ -98,6 +98,7 @@ const ATTACKS = {
         symmetric(t, Buffer.from(i.known.publicKey.export({ format: 'jwk' }).n, 'base64url')),
     'hs256-empty-key': (t) => symmetric(t, ''),
     'wrong-key': (t, i) => foreignKey(t, i, {}),
+    'next-key': (t, i) => foreignKey(t, i, { kid: 'k2' }), // good once it is in the set: see rotate()
     'embedded-jwk': (t, i) => {
         foreignKey(t, i, { jwk: jwk(i.other, 'evil') });
         delete t.header.kid;

@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test';
 import { until } from '../../tools/lib/process.mjs';
 import { startFakes } from '../fakes/fakes.mjs';
 import { Client } from '../lib/client.mjs';
+import { Listener } from '../lib/socket.mjs';
 import { startWorld } from '../lib/world.mjs';
 
 let world;
@@ -24,6 +25,10 @@ async function startKeys(source) {
         return response.setHeader('content-type', 'application/json').end(await answer.text());
     });
     await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+    state.answer = async () => {
+        const text = await (await fetch(source)).text();
+        for (const response of state.held.splice(0)) response.setHeader('content-type', 'application/json').end(text);
+    };
     state.url = `http://127.0.0.1:${server.address().port}/jwks.json`;
     state.stop = () => (server.closeAllConnections(), server.close());
     return state;
@@ -110,8 +115,30 @@ test('while the issuer hangs, tokens with an unknown key hold nobody up', async 
     }
 });
 
-test('a key the issuer has just added is learned, tokens of the old one stay good', async () => {
-    const old = mint('none-valid').token;
-    fakes.control('rotate', { keys: 'both' });
-    assert.equal((await me(old)).status, 200);
+test('sockets whose key is not known wait for the issuer, hold up nobody, and come in with the key', async () => {
+    const listeners = [];
+    const listen = (attack) => {
+        const listener = new Listener(world.url, mint(attack).token, { transports: ['websocket'] });
+        listeners.push(listener);
+        return listener;
+    };
+    assert.equal((await me(mint('none-valid').token)).status, 200);
+    keys.held.length = 0;
+    keys.hang = true;
+    try {
+        // Those before the issuer may be asked again are refused at once; the last one waits.
+        await until(() => listen('next-key') && keys.held.length > 0, 'the issuer asked', { seconds: 15, every: 250 });
+        const waiting = Array.from({ length: 40 }, () => listen('next-key'));
+        const fine = Array.from({ length: 8 }, () => listen('none-valid'));
+        await Promise.all(fine.map((l) => l.connected()));
+        assert.deepEqual(waiting.filter((l) => l.socket.connected || l.errors.length), [], 'they are undecided');
+        assert.equal(keys.held.length, 1);
+        fakes.control('rotate', { keys: 'both' });
+        await keys.answer();
+        await Promise.all(waiting.map((l) => l.connected()));
+    } finally {
+        keys.hang = false;
+        for (const listener of listeners) listener.close();
+    }
+    for (const attack of ['none-valid', 'next-key']) assert.equal((await me(mint(attack).token)).status, 200, attack);
 });

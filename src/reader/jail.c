@@ -87,7 +87,6 @@ static const int allowed[] = {
     SCMP_SYS(getrusage),
     SCMP_SYS(exit),
     SCMP_SYS(exit_group),
-    SCMP_SYS(tgkill),
     /* the pipes, and files that are open already */
     SCMP_SYS(read),
     SCMP_SYS(write),
@@ -103,7 +102,6 @@ static const int allowed[] = {
     SCMP_SYS(statx),
     SCMP_SYS(access),
     SCMP_SYS(faccessat),
-    SCMP_SYS(fcntl),
     SCMP_SYS(poll),
     SCMP_SYS(ppoll),
     SCMP_SYS(getdents64),
@@ -119,12 +117,28 @@ static const int allowed[] = {
     SCMP_SYS(uname),
 };
 
+/* A descriptor's flags, but not who gets its signals: the kernel would send them to any process of
+ * our user, the parent too. */
+static const int fcntls[] = {F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL};
+
+/* What is allowed with some arguments alone. */
+static bool narrow_rules_add(scmp_filter_ctx filter)
+{
+    bool ok = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,
+                               SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid())) == 0; /* abort() */
+    for (size_t i = 0; ok && i < ARRAY_LEN(fcntls); i++)
+        ok = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+                              SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)fcntls[i])) == 0;
+    return ok;
+}
+
 static bool filter_load(bool may_open)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     bool ok = filter != NULL;
     for (size_t i = 0; ok && i < ARRAY_LEN(allowed); i++)
         ok = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0) == 0;
+    ok = ok && narrow_rules_add(filter);
     ok = ok && seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(execve), 0) == 0 &&
          seccomp_rule_add(filter, SCMP_ACT_KILL_PROCESS, SCMP_SYS(execveat), 0) == 0;
     if (ok && may_open) { /* for reading alone: no access mode bits, nothing created */

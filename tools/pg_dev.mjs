@@ -17,7 +17,8 @@
 // again with its data, passwords and (unless `port` says otherwise) port. `settings` adds server
 // settings ({ shared_buffers: '64MB' }). When root starts it, the server runs as `nobody` and owns
 // its data folder; a folder that `nobody` cannot reach (below /root) is kept in /var/tmp and `dir`
-// becomes a link to it.
+// becomes a link to it. `disposable` ones are not flushed to disk: they outlive their processes, not
+// the machine. `from` is the folder of a server that was stopped; a new folder begins as its copy.
 //
 // From a shell: node tools/pg_dev.mjs DIR [PORT] runs it until SIGTERM and prints one JSON line.
 import { spawn } from 'node:child_process';
@@ -40,6 +41,8 @@ const SETTINGS = {
     log_min_messages: 'warning',
     timezone: 'UTC',
 };
+
+const UNFLUSHED = { fsync: 'off', full_page_writes: 'off' };
 
 const asRoot = () => process.getuid() === 0;
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -129,14 +132,20 @@ async function finished(child, what) {
     if (code !== 0) throw new Error(`${what} failed (${code}): ${output}`);
 }
 
-async function initialise(native, dir, passwords) {
+// A server's folder as it was when it stopped, passwords too.
+async function copyFolder(from, to) {
+    for (const name of ['data', 'passwords.json'])
+        await finished(spawn('cp', ['-a', '--reflink=auto', join(from, name), to], { stdio: ['ignore', 'pipe', 'pipe'] }), 'cp');
+}
+
+async function initialise(native, dir, passwords, disposable) {
     const data = join(dir, 'data');
     const file = join(dir, 'superuser.txt');
     fs.mkdirSync(data, { mode: 0o700 });
     fs.writeFileSync(file, passwords.postgres, { mode: 0o600 });
     if (asRoot()) for (const path of [data, file]) fs.chownSync(path, NOBODY, NOBODY);
     await finished(run(join(native, 'bin', 'initdb'), ['-D', data, '-U', 'postgres', '-E', 'UTF8',
-        '--locale=C.UTF-8', '--auth=scram-sha-256', `--pwfile=${file}`]), 'initdb');
+        '--locale=C.UTF-8', '--auth=scram-sha-256', `--pwfile=${file}`, ...(disposable ? ['--no-sync'] : [])]), 'initdb');
     fs.rmSync(file);
 }
 
@@ -234,22 +243,23 @@ export async function migrateWithoutBinary(url, folder = join(ROOT, 'db', 'migra
     }
 }
 
-export async function startPostgres({ dir, port = 0, settings = {} } = {}) {
+export async function startPostgres({ dir, port = 0, settings = {}, disposable = !dir, from } = {}) {
     const native = nativeFolder();
     const home = placeFolder(dir);
     const stateFile = join(home, 'passwords.json');
+    if (from && !fs.existsSync(stateFile)) await copyFolder(from, home);
     const fresh = !fs.existsSync(stateFile);
     const state = fresh ? { passwords: {} } : JSON.parse(fs.readFileSync(stateFile, 'utf8'));
     for (const role of ['postgres', ...LOGIN_ROLES]) {
         state.passwords[role] ??= randomBytes(18).toString('base64url');
     }
     if (fresh) fs.rmSync(join(home, 'data'), { recursive: true, force: true }); // half-made
-    if (fresh) await initialise(native, home, state.passwords);
+    if (fresh) await initialise(native, home, state.passwords, disposable);
     state.port = port || state.port || (await freePort());
 
     const url = (role, database = 'nexacore') =>
         `postgres://${role}:${state.passwords[role] ?? ''}@127.0.0.1:${state.port}/${database}`;
-    const child = await serve(native, home, state.port, settings);
+    const child = await serve(native, home, state.port, { ...(disposable ? UNFLUSHED : {}), ...settings });
     await untilReady(child, url('postgres', 'postgres'), home);
     if (fresh) {
         for (const role of LOGIN_ROLES) {

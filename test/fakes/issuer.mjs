@@ -20,13 +20,28 @@ function jwk(key, kid) {
 export class Issuer {
     constructor(config) {
         this.config = config;
-        this.known = newKey();
-        this.other = newKey();
         this.reset();
     }
 
+    // Made when they are first wanted: most tests have another issuer, and a key takes a while.
+    get known() {
+        return (this.first ??= newKey());
+    }
+
+    get other() {
+        return (this.second ??= newKey());
+    }
+
+    get keys() {
+        return (this.published ??= [jwk(this.known, 'k1')]);
+    }
+
+    set keys(keys) {
+        this.published = keys;
+    }
+
     reset() {
-        this.keys = [jwk(this.known, 'k1')];
+        this.published = null;
     }
 
     rotate(to) {

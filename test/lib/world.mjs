@@ -19,6 +19,7 @@ import { removeDir, root, startSystem } from '../../tools/lib/system.mjs';
 import { Client } from './client.mjs';
 import { scanWorld } from './scan.mjs';
 import { Listener } from './socket.mjs';
+import { worldTemplate } from './template.mjs';
 
 export { cardForms } from './scan.mjs';
 
@@ -123,14 +124,16 @@ export class World {
     }
 }
 
-// Options: workers (1), env (settings that differ), dir, build, seed (true), onStep.
+// Options: workers (1), env (settings that differ), dir, build, seed (true), onStep. A database that
+// was migrated and seeded once is copied (template.mjs), so a world is up in a second.
 export async function startWorld({ dir, seed: seeded = true, ...options } = {}) {
     const home = resolve(dir ?? fs.mkdtempSync(join(os.tmpdir(), 'nexacore-')));
     removeDir(home); // a world starts empty
     fs.mkdirSync(home, { recursive: true });
     fs.chmodSync(home, 0o711);
     const build = options.build ?? resolve(root, process.env.NEXACORE_BUILD ?? 'build-test');
-    const hooks = seeded ? { seed, seedApi } : {};
+    const from = await worldTemplate(build, seeded ? seed : null);
     const env = { NEXACORE_REVIEW_SAMPLE: '0', ...options.env }; // no review by chance
-    return new World(await startSystem({ dir: home, ...hooks, ...options, env, build }));
+    const seedApiToo = seeded ? { seedApi } : {};
+    return new World(await startSystem({ dir: home, from, disposable: true, ...seedApiToo, ...options, env, build }));
 }

@@ -69,6 +69,9 @@ function settings(system, more) {
     };
 }
 
+// What of a stopped system another can begin with: its database and what belongs to it.
+const BEGINNING = ['master.key', 'accounts.json'];
+
 const CONTENTS = ['pg', 'redis', 'store', 'state', 'log', 'accounts.json', 'seeded', 'master.key', 'fcm.json'];
 
 // Removes what a system keeps in its folder, and the folder when nothing else is in it. The database
@@ -95,6 +98,8 @@ export class System {
         fs.mkdirSync(this.logs, { recursive: true });
         for (const name of ['store', 'state'])
             fs.mkdirSync(join(this.dir, name), { recursive: true, mode: 0o700 });
+        const { from } = options;
+        if (from && this.fresh) for (const name of BEGINNING) fs.copyFileSync(join(from, name), join(this.dir, name));
     }
 
     // Accounts of the issuer: written by the seed, read at each sign-in.
@@ -126,7 +131,8 @@ export class System {
 
     // Both keep folder and port, so that a test can stop one and start it again.
     async startPg(port = this.pg?.port) {
-        this.pg = await startPostgres({ dir: join(this.dir, 'pg'), port });
+        const { disposable = false, from } = this.options;
+        this.pg = await startPostgres({ dir: join(this.dir, 'pg'), port, disposable, from: from && join(from, 'pg') });
         return this.pg;
     }
 
@@ -141,7 +147,7 @@ export class System {
         await this.step('PostgreSQL 16', async () => {
             await this.startPg(await this.port('postgres'));
             this.keep('PostgreSQL', () => this.pg.stop());
-            await this.pg.createDatabase('nexacore');
+            if (!this.options.from) await this.pg.createDatabase('nexacore');
         });
         await this.step('Redis', async () => {
             await this.startRedis(await this.port('redis'));
@@ -169,7 +175,7 @@ export class System {
         this.masterKeyFile = await masterKey(this.dir, this.binary);
         this.fcmFile = serviceAccount(this.dir, this.fakes);
         this.env = settings(this, this.options.env);
-        await this.step('migrations', () => this.pg.migrate('nexacore', { binary: this.binary }));
+        if (!this.options.from) await this.step('migrations', () => this.pg.migrate('nexacore', { binary: this.binary }));
     }
 
     // Runs a command of the binary as the owner of the database: clinic, user, keys, doctor.
@@ -233,8 +239,26 @@ export class System {
     }
 }
 
+// The beginning of a system alone: database, migrations, `seed`; stopped again, so that others can
+// begin `from` its folder.
+export async function prepareSystem({ seed, ...options }) {
+    const system = new System(options);
+    try {
+        await system.startBackends();
+        await system.prepare();
+        system.saveAccounts([]);
+        await seed?.(system);
+    } catch (error) {
+        await system.stop();
+        throw error;
+    }
+    const wrong = await system.stop();
+    if (wrong.length) throw new Error(wrong.join('; '));
+}
+
 // Starts all of it; on a failure what was started is stopped. `seed(system)` runs before serve and
-// `seedApi(system)` after it, both only in a folder that no earlier start finished.
+// `seedApi(system)` after it, both only in a folder that no earlier start finished. Options besides
+// the parts' own: `disposable` (see pg_dev.mjs) and `from`, the folder that prepareSystem() left.
 export async function startSystem({ seed, seedApi, ...options }) {
     const system = new System(options);
     try {

@@ -8,6 +8,8 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import { pdfPage } from '../lib/bad_files.mjs';
+import { crop, exif, jpegWrite, pngChunk, pngRead, pngWrite, xmp } from '../lib/pictures.mjs';
 import { cardForms, formBytes, forms, startWorld } from '../lib/world.mjs';
 
 const CARDS = ['en-table-diabetes.pdf', 'es-dotted-chest-pain-fax.tif', 'en-stacked-ear-ache.png'];
@@ -15,14 +17,22 @@ let world;
 before(async () => (world = await startWorld({ workers: 2 })));
 after(() => world?.stop());
 
+// A Visa number that passes Luhn's check.
+function cardNumber(i) {
+    const body = `40128888${String(1000000 + 7919 * i).padStart(7, '0')}`;
+    const sum = [...body].reverse().reduce((all, d, at) => all + (at % 2 ? Number(d) : [0, 2, 4, 6, 8, 1, 3, 5, 7, 9][d]), 0);
+    return `${body}${(10 - (sum % 10)) % 10}`;
+}
+
 const cards = (file) => forms().find((f) => f.file === file).cards;
 
-function readAgain(png) {
-    const file = join(world.system.dir, 'log', 'again.png');
-    fs.writeFileSync(file, png);
-    const out = execFileSync(world.system.binary, ['read', file], { encoding: 'utf8', env: { ...process.env, OMP_THREAD_LIMIT: '1' } });
-    fs.rmSync(file);
-    return JSON.parse(out);
+// What our own reader sees on these pictures, all in one run.
+function readAgain(pngs) {
+    const files = pngs.map((png, i) => join(world.system.dir, 'log', `again-${i}.png`));
+    files.forEach((file, i) => fs.writeFileSync(file, pngs[i]));
+    const out = execFileSync(world.system.binary, ['read', ...files], { encoding: 'utf8', env: { ...process.env, OMP_THREAD_LIMIT: '1' } });
+    for (const file of files) fs.rmSync(file);
+    return out.trim().split('\n').map((line) => JSON.parse(line));
 }
 
 function chunksOf(png) {
@@ -31,41 +41,103 @@ function chunksOf(png) {
     return [...new Set(names)];
 }
 
-test('what the API shows of forms with cards has no card on it, and nothing but pixels', async () => {
-    const client = world.as('admin');
+// Every picture and every answer that the API gives of a form to one who may read it.
+async function everythingOf(client, formId) {
     const { body: api } = await client.get('/openapi.json');
     const reading = Object.entries(api.paths).filter(([path, ops]) => path.startsWith('/api/v1/intake/{id}') && ops.get).map(([path]) => path);
     assert.ok(reading.length >= 3);
-    for (const file of CARDS) {
-        const { body } = await client.upload(formBytes(file));
-        const form = await world.form('admin', body.formId);
+    const asked = reading.flatMap((path) => (path.includes('{page}') ? [1, 2, 3] : [0]).map((n) => path.replace('{id}', formId).replace('{page}', `${n}.png`)));
+    const answers = [];
+    for (const path of asked) answers.push({ path, ...(await client.get(path)) });
+    const isPicture = (a) => (a.headers.get('content-type') ?? '').startsWith('image/');
+    return { pictures: answers.filter(isPicture), others: answers.filter((a) => !isPicture(a)) };
+}
+
+const stored = (formId) => fs.readdirSync(join(world.system.dir, 'store', 'clinic', world.account('admin').clinicId, 'intake', formId)).sort();
+const saysNothingOf = (text, numbers) => {
+    for (const card of numbers) for (const way of cardForms(card)) assert.ok(!text.includes(way), way);
+};
+const onlyPixels = (png) => assert.deepEqual(chunksOf(png).filter((c) => !['IHDR', 'IDAT', 'IEND', 'PLTE', 'pHYs', 'gAMA'].includes(c)), []);
+
+async function uploadAll(files) {
+    const client = world.as('admin');
+    const forms = [];
+    for (const bytes of files) forms.push((await client.upload(bytes)).body.formId);
+    return Promise.all(forms.map((formId) => world.form('admin', formId, { seconds: 180 })));
+}
+
+test('what the API shows of forms with cards has no card on it, and nothing but pixels', async () => {
+    const client = world.as('admin');
+    const done = await uploadAll(CARDS.map(formBytes));
+    const shown = [];
+    for (const [i, file] of CARDS.entries()) {
+        const form = done[i];
         assert.equal(form.panDetected, true, file);
-        let shown = 0;
-        for (const path of reading)
-            for (const n of path.includes('{page}') ? [1, 2, 3] : [0]) {
-                const answer = await client.get(path.replace('{id}', body.formId).replace('{page}', `${n}.png`));
-                const type = answer.headers.get('content-type') ?? '';
-                if (type.startsWith('image/')) {
-                    shown++;
-                    assert.equal(form.panRedacted, true, `${file} is shown before it was read again`);
-                    const again = readAgain(answer.body);
-                    assert.equal(again.panDetected, false, file);
-                    for (const card of cards(file)) for (const way of cardForms(card)) assert.ok(!again.text.includes(way), way);
-                    assert.deepEqual(chunksOf(answer.body).filter((c) => !['IHDR', 'IDAT', 'IEND', 'PLTE', 'pHYs', 'gAMA'].includes(c)), []);
-                } else {
-                    const text = JSON.stringify(answer.body);
-                    for (const card of cards(file)) for (const way of cardForms(card)) assert.ok(!text.includes(way), `${path} ${way}`);
-                    if (n === 1 && !form.panRedacted) assert.equal(answer.status, 409);
-                }
-            }
+        const { pictures, others } = await everythingOf(client, form.formId);
+        for (const { body } of pictures) onlyPixels(body);
+        shown.push(...pictures.map(({ body }) => ({ file, body })));
+        for (const answer of others) saysNothingOf(JSON.stringify(answer.body), cards(file));
+        if (pictures.length) assert.equal(form.panRedacted, true, `${file} is shown before it was read again`);
         // Shown, or withheld and said so to whoever reviews it; the upload itself is gone either way.
         if (!form.panRedacted) {
             assert.equal(form.status, 'REVIEW');
-            const { body: whole } = await client.get(`/api/v1/intake/${body.formId}`);
-            assert.ok(whole.parsed.reviewWhy.some((why) => ['page-withheld', 'no-pages'].includes(why)), JSON.stringify(whole.parsed.reviewWhy));
+            const { parsed } = others.find((a) => a.body.parsed).body;
+            assert.ok(parsed.reviewWhy.some((why) => ['page-withheld', 'no-pages'].includes(why)), JSON.stringify(parsed.reviewWhy));
         }
-        const dir = join(world.system.dir, 'store', 'clinic', world.account('admin').clinicId, 'intake', body.formId);
-        assert.ok(!fs.readdirSync(dir).some((o) => ['original', 'ocr'].includes(o)), `${fs.readdirSync(dir)}`);
-        console.log(`${file}: ${shown} page(s) shown, panRedacted ${form.panRedacted}`);
+        assert.ok(!stored(form.formId).some((o) => ['original', 'ocr'].includes(o)), `${stored(form.formId)}`);
+        console.log(`${file}: ${pictures.length} page(s) shown, panRedacted ${form.panRedacted}`);
+    }
+    assert.ok(shown.length >= 1, 'nothing was shown: the test proves nothing');
+    for (const [i, again] of readAgain(shown.map((s) => s.body)).entries()) {
+        assert.equal(again.panDetected, false, shown[i].file);
+        saysNothingOf(again.text, cards(shown[i].file));
+    }
+});
+
+test('a page that cannot be cleaned for certain is withheld from everybody, also once it is confirmed', async () => {
+    // More card numbers than one form can have blacked out.
+    const numbers = Array.from({ length: 130 }, (_, i) => cardNumber(i));
+    const rows = numbers.map((n, i) => [i % 2 ? 330 : 60, 60 + 11 * Math.floor(i / 2), 9, n.match(/.{4}/g).join(' ')]);
+    const [form] = await uploadAll([pdfPage([[60, 40, 12, 'Full Name: Nora Samplewood'], ...rows])]);
+    assert.deepEqual([form.status, form.panDetected, form.panRedacted], ['REVIEW', true, false], JSON.stringify(form));
+    const look = async (login) => {
+        const { pictures, others } = await everythingOf(world.as(login), form.formId);
+        assert.deepEqual(pictures, []);
+        const page = others.find((a) => a.path.endsWith('/pages/1.png'));
+        assert.equal(page.status, 409);
+        assert.match(page.body.detail, /withheld/);
+        const text = JSON.stringify(others.map((a) => a.body));
+        saysNothingOf(text, numbers);
+        return others.find((a) => a.body.parsed !== undefined).body;
+    };
+    const { parsed } = await look('admin');
+    assert.ok(parsed.reviewWhy.includes('page-withheld'), JSON.stringify(parsed.reviewWhy));
+    await look('doctor');
+    assert.ok(!stored(form.formId).some((o) => ['original', 'ocr'].includes(o)), `${stored(form.formId)}`);
+    const fields = { fullName: 'Nora Samplewood', dateOfBirth: '1968-03-14', chiefComplaint: 'ear ache' };
+    const confirmed = await world.as('admin').patch(`/api/v1/intake/${form.formId}/confirm`, { fields });
+    assert.deepEqual([confirmed.status, confirmed.body.status, confirmed.body.panRedacted], [200, 'CONFIRMED', false]);
+    await look('admissions');
+});
+
+test('what a picture or a PDF says about itself is on no page that is shown', async () => {
+    const secret = 'Canary Metadata 4012888888881881';
+    const grey = crop(pngRead(formBytes('en-below-unwell.png')), 0, 0, 1700, 620); // its card is further down
+    const comment = Buffer.concat([Buffer.from([0xff, 0xfe, 0, secret.length + 2]), Buffer.from(secret)]);
+    const files = [
+        jpegWrite(grey, { segments: [exif(1, secret), xmp(secret), comment] }),
+        pngWrite(grey, { extra: [pngChunk('tEXt', Buffer.from(`Comment\0${secret}`, 'latin1')), pngChunk('eXIf', exif(1, secret).subarray(10))] }),
+        pdfPage([[60, 60, 14, 'Full Name: Nora Samplewood'], [60, 90, 14, 'Reason for visit: ear ache']], { info: secret }),
+    ];
+    for (const bytes of files) assert.ok(bytes.includes(secret), 'it is not in the file: the test proves nothing');
+    for (const form of await uploadAll(files)) {
+        assert.ok(['PROCESSED', 'REVIEW'].includes(form.status), JSON.stringify(form));
+        const { pictures, others } = await everythingOf(world.as('admin'), form.formId);
+        assert.equal(pictures.length, 1);
+        onlyPixels(pictures[0].body);
+        for (const answer of [...pictures, ...others]) {
+            const text = Buffer.isBuffer(answer.body) ? answer.body.toString('latin1') : JSON.stringify(answer.body);
+            assert.ok(!text.includes('Canary') && !text.includes('4012888888881881'), answer.path);
+        }
     }
 });

@@ -72,20 +72,26 @@ export const stream = (dict, bytes) =>
 
 const escaped = (text) => Buffer.from(text, 'latin1').toString('latin1').replace(/[\\()]/g, '\\$&');
 
-// One page of text lines [x, y from the top, size, text] and rules [x, y, w, h] on US letter.
-export function pdfPage(lines, { rules = [], catalog = '', page = '', more = [] } = {}) {
+// One page of text lines [x, y from the top, size, text] and rules [x, y, w, h] on US letter; `info`
+// goes into its information dictionary and its metadata.
+export function pdfPage(lines, { rules = [], catalog = '', page = '', more = [], info } = {}) {
     const content = [
         ...rules.map(([x, y, w, h]) => `${x} ${792 - y - h} ${w} ${h} re f`),
         ...lines.map(([x, y, size, text]) => `BT /F ${size} Tf ${x} ${792 - y} Td (${escaped(text)}) Tj ET`),
     ].join('\n');
+    const about = info
+        ? [`<</Title(${escaped(info)})/Author(${escaped(info)})>>`, stream('/Type/Metadata/Subtype/XML', Buffer.from(`<x:xmpmeta>${info}</x:xmpmeta>`))]
+        : [];
+    const at = 6 + more.length;
     return pdf([
-        `<</Type/Catalog/Pages 2 0 R${catalog}>>`,
+        `<</Type/Catalog/Pages 2 0 R${catalog}${info ? `/Metadata ${at + 1} 0 R` : ''}>>`,
         '<</Type/Pages/Kids[3 0 R]/Count 1>>',
         `<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 5 0 R/Resources<</Font<</F 4 0 R>>>>${page}>>`,
         '<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>',
         stream('', Buffer.from(content, 'latin1')),
         ...more,
-    ]);
+        ...about,
+    ], info ? `/Info ${at} 0 R` : '');
 }
 
 // A PDF of objects packed in object streams with a packed index (ISO 32000-1, 7.5.7 and 7.5.8): a

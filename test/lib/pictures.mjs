@@ -189,12 +189,18 @@ function block(bits, samples, before) {
 
 const segment = (marker, data) => Buffer.concat([Buffer.from([0xff, marker, (data.length + 2) >> 8, (data.length + 2) & 255]), data]);
 
-// An EXIF segment with the orientation alone.
-export function exif(orientation) {
-    const ifd = Buffer.from('4d4d002a000000080001011200030000000100000000' + '00000000', 'hex');
-    ifd.writeUInt16BE(orientation, 18);
-    return segment(0xe1, Buffer.concat([Buffer.from('Exif\0\0', 'latin1'), ifd]));
+// An EXIF segment: the orientation and a description.
+export function exif(orientation, description = '') {
+    const text = Buffer.from(`${description}\0`, 'latin1');
+    const ifd = Buffer.from('4d4d002a00000008' + '0002' + '010e0002' + '00000000' + '00000026' + '01120003' + '00000001' + '00000000' + '00000000', 'hex');
+    ifd.writeUInt32BE(Math.max(5, text.length), 14); // shorter ones would stand in the entry itself
+    ifd.writeUInt16BE(orientation, 30);
+    return segment(0xe1, Buffer.concat([Buffer.from('Exif\0\0', 'latin1'), ifd, text, Buffer.alloc(5)]));
 }
+
+// Adobe's metadata packet with a description.
+export const xmp = (text) =>
+    segment(0xe1, Buffer.from(`http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x="adobe:ns:meta/"><dc:description>${text}</dc:description></x:xmpmeta>`, 'latin1'));
 
 // `kind`: grey, rgb (YCbCr without colour) or cmyk (Adobe's inverted: ink in K alone); `segments` go first.
 export function jpegWrite(page, { kind = 'grey', segments = [] } = {}) {

@@ -110,3 +110,12 @@ describe('nexacore triage', () => {
         assert.match(err, /line 2/);
     });
 });
+
+test('a command takes no card number as an argument, but ids whose digits would pass for one', () => {
+    const id = '01a205c8-4903-74b6-b576-3254f1cee562'; // 4903 74b6 b576 3254, as a scan could be misread
+    assert.notEqual(filter(['pan'], id).out, id, 'it does not look like a card any more: take another');
+    for (const args of [['user', 'deactivate', id, '--clinic', id], ['keys', 'rotate', `--clinic=${id}`]])
+        assert.doesNotMatch(filter(args, '').err, /card number/);
+    const { status, err } = filter(['user', 'deactivate', '4111 1111 1111 1111'], '');
+    assert.deepEqual([status, /card number/.test(err), err.includes('4111')], [2, true, false]);
+});

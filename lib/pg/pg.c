@@ -83,13 +83,26 @@ struct problem *pg_tx_begin(struct pg_tx *tx, struct pg_conn *conn, struct arena
     return NULL;
 }
 
+/* Asks for the answers so far. A Sync would end an implicit transaction, so a read has a flush
+ * request; after BEGIN it ends nothing, and without it the server does not count the session as
+ * idle in a transaction, so that its limit (pg_conn_idle) would never pass. */
+static struct problem *send_now(struct pg_tx *tx)
+{
+    struct pg_conn *conn = tx->conn;
+    if (!conn->pq)
+        return pg_lost(conn, tx->arena, "send");
+    if (!tx->read_only)
+        return pg_send_sync(conn, tx->arena);
+    if (!PQsendFlushRequest(conn->pq))
+        return pg_lost(conn, tx->arena, "flush");
+    return pg_flush(conn, tx->arena);
+}
+
 /* Sends what is queued with a request to answer now, and takes all answers. */
 static struct problem *round_trip(struct pg_tx *tx, PGresult **ret_last)
 {
     struct pg_conn *conn = tx->conn;
-    if (!conn->pq || !PQsendFlushRequest(conn->pq))
-        return pg_lost(conn, tx->arena, "flush");
-    TRY(pg_flush(conn, tx->arena));
+    TRY(send_now(tx));
     struct problem *p = pg_read_pending(conn, tx->arena, ret_last);
     if (p)
         tx->failed = true;

@@ -67,6 +67,13 @@ void pg_conn_free(struct pg_conn **conn);
 /* Longest wait for an answer before the connection is given up; 4000 ms unless set. */
 void pg_conn_timeout(struct pg_conn *conn, int timeout_ms);
 
+/* How long the server lets a writing transaction lie between two statements before it ends the
+ * session (idle_in_transaction_session_timeout), rolling back and giving its locks free: 10000 ms
+ * unless set before the first transaction. A frozen process, or a machine that is gone, so holds up
+ * nobody for long; when it wakes, its next statement is PROBLEM_UNAVAILABLE and nothing of the
+ * transaction was done. A shorter limit that an operator gave role, database or server stays. */
+void pg_conn_idle(struct pg_conn *conn, int idle_ms);
+
 /* One setting made local to a transaction with set_config(name, value, true). */
 struct pg_setting {
     const char *name;

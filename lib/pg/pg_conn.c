@@ -19,6 +19,7 @@ enum {
     ANSWER_TIMEOUT_MS = 4000,
     CONNECT_TIMEOUT_S = 2,
     CONNECT_PAUSE_US = 300000, /* after a failed connect nobody waits again for this long */
+    IDLE_TIMEOUT_MS = 10000,   /* longer than any answer is waited for inside a transaction */
     IDLE_READS_MAX = 64,
 };
 
@@ -54,6 +55,7 @@ struct pg_conn *pg_conn_new(const char *url, const char *application_name)
     conn->url = mem_text(url);
     conn->application_name = mem_text(application_name);
     conn->timeout_ms = ANSWER_TIMEOUT_MS;
+    conn->idle_ms = IDLE_TIMEOUT_MS;
     return conn;
 }
 
@@ -80,6 +82,11 @@ void pg_conn_free(struct pg_conn **conn)
 void pg_conn_timeout(struct pg_conn *conn, int timeout_ms)
 {
     conn->timeout_ms = timeout_ms;
+}
+
+void pg_conn_idle(struct pg_conn *conn, int idle_ms)
+{
+    conn->idle_ms = idle_ms;
 }
 
 const char *pg_sqlstate(const struct pg_conn *conn)
@@ -111,6 +118,30 @@ static void notice_quietly(void *arg, const PGresult *notice)
     log_debug("postgresql: %s", PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY));
 }
 
+static void note(struct pg_conn *conn, enum pending_kind kind, size_t slot)
+{
+    conn->pending[conn->pending_count++] = (struct pending){kind, slot};
+}
+
+/* Has the server end this session when its transaction is left lying, so that a process that was
+ * frozen, or a machine that is gone, keeps no rows locked. Travels with the first transaction. A
+ * shorter limit of an operator (ALTER ROLE, ALTER DATABASE, postgresql.conf, the URL) stays. */
+static bool send_idle_limit(struct pg_conn *conn)
+{
+    static const char limit[] =
+        "SELECT set_config('idle_in_transaction_session_timeout', $1, false) FROM (SELECT"
+        " current_setting('idle_in_transaction_session_timeout')::interval AS now) is_set"
+        " WHERE now = '0' OR now > $1::interval";
+    char ms[16];
+    snprintf(ms, sizeof(ms), "%dms", conn->idle_ms);
+    if (!PQsendQueryParams(conn->pq, limit, 1, NULL, (const char *const[]){ms}, NULL, NULL, 1) ||
+        !PQpipelineSync(conn->pq))
+        return false;
+    note(conn, PENDING_QUERY, 0);
+    note(conn, PENDING_SYNC, 0);
+    return true;
+}
+
 static struct problem *connect_now(struct pg_conn *conn, struct arena *arena)
 {
     int64_t now = clock_mono_us(), failed = atomic_load(&connect_failed_us);
@@ -133,7 +164,8 @@ static struct problem *connect_now(struct pg_conn *conn, struct arena *arena)
         return pg_lost(conn, arena, "connect");
     }
     PQsetNoticeReceiver(conn->pq, notice_quietly, NULL);
-    if (!PQenterPipelineMode(conn->pq) || PQsetnonblocking(conn->pq, 1) != 0)
+    if (!PQenterPipelineMode(conn->pq) || PQsetnonblocking(conn->pq, 1) != 0 ||
+        !send_idle_limit(conn))
         return pg_lost(conn, arena, "pipeline mode");
     atomic_store(&connect_failed_us, 0);
     return NULL;
@@ -269,11 +301,6 @@ struct problem *pg_read_pending(struct pg_conn *conn, struct arena *arena, PGres
     return first;
 }
 
-static void note(struct pg_conn *conn, enum pending_kind kind, size_t slot)
-{
-    conn->pending[conn->pending_count++] = (struct pending){kind, slot};
-}
-
 /* Sends a Sync, which ends an implicit transaction and an aborted pipeline. */
 struct problem *pg_send_sync(struct pg_conn *conn, struct arena *arena)
 {
@@ -314,6 +341,8 @@ struct problem *pg_ready(struct pg_conn *conn, struct arena *arena)
 struct problem *pg_raw(struct pg_conn *conn, struct arena *arena, PGconn **ret)
 {
     TRY(pg_ready(conn, arena));
+    TRY(pg_flush(conn, arena));
+    TRY(pg_read_pending(conn, arena, NULL));
     *ret = conn->pq;
     return NULL;
 }

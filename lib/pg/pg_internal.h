@@ -29,7 +29,7 @@ struct pg_conn {
     PGconn *pq;
     char *url;
     char *application_name;
-    int timeout_ms;
+    int timeout_ms, idle_ms;
     struct pending pending[PENDING_MAX];
     size_t pending_count;
     struct prepared prepared[PREPARED_SLOTS];

@@ -81,6 +81,7 @@ static const struct {
     {"53", PROBLEM_UNAVAILABLE, "the database is overloaded"},
     {"08", PROBLEM_UNAVAILABLE, "the database does not answer"},
     {"25006", PROBLEM_UNAVAILABLE, "the database is read-only"},
+    {"25P03", PROBLEM_UNAVAILABLE, "the database ended a transaction that lay idle"},
     {"42501", PROBLEM_FORBIDDEN, "the database does not allow this"},
 };
 

@@ -34,7 +34,11 @@ static const struct pg_stmt step = {
                  " processed_at = CASE WHEN $3 <> 'QUEUED' THEN processed_at END,"
                  " requires_review = requires_review AND $3 <> 'QUEUED'"
                  " WHERE clinic_id = $1::uuid AND id = $2::uuid AND (status = $3 OR (status, $3) IN"
-                 " (('QUEUED', 'OCR'), ('OCR', 'SCRUBBING'), ('FAILED', 'QUEUED')))"};
+                 " (('QUEUED', 'OCR'), ('FAILED', 'QUEUED')))"};
+static const struct pg_stmt scrubbing = {
+    "form_scrubbing", "UPDATE intake_forms SET status = 'SCRUBBING', scrub_urgency = $4,"
+                      " progress = greatest(progress, $3::int), error = NULL"
+                      " WHERE clinic_id = $1::uuid AND id = $2::uuid AND status = 'OCR'"};
 static const struct pg_stmt fail = {
     "form_fail",
     "UPDATE intake_forms SET status = 'FAILED', progress = 100, error = $3, processed_at = now(),"
@@ -70,8 +74,9 @@ static const struct pg_stmt settings = {
     "SELECT emergency_threshold, review_confidence, field_confidence,"
     " coalesce(review_sample_thousandths, -1), triage_overlay FROM clinic_settings"
     " WHERE clinic_id = $1::uuid"};
-static const struct pg_stmt *const stmts[] = {
-    &by_id, &by_id_locked, &in_review, &insert, &step, &fail, &finish, &urgent, &lock, &settings};
+static const struct pg_stmt *const stmts[] = {&by_id,  &by_id_locked, &in_review, &insert,
+                                              &step,   &scrubbing,    &fail,      &finish,
+                                              &urgent, &lock,         &settings};
 
 __attribute__((constructor)) static void register_statements(void)
 {
@@ -177,6 +182,16 @@ struct problem *form_step(struct pg_tx *tx, const struct ctx *cx, struct uuid id
     size_t moved = 0;
     TRY(PG_EXEC(tx, &step, &moved, PG_P_UUID(cx->clinic_id), PG_P_UUID(id),
                 PG_P_Z(form_status_names[to]), PG_P_INT(progress)));
+    return moved ? NULL
+                 : problem_new(cx->arena, PROBLEM_CONFLICT, "another worker has the form by now");
+}
+
+struct problem *form_scrubbing(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
+                               const char *urgency, int progress)
+{
+    size_t moved = 0;
+    TRY(PG_EXEC(tx, &scrubbing, &moved, PG_P_UUID(cx->clinic_id), PG_P_UUID(id), PG_P_INT(progress),
+                PG_P_TEXT_OR_NULL(str_of(urgency))));
     return moved ? NULL
                  : problem_new(cx->arena, PROBLEM_CONFLICT, "another worker has the form by now");
 }

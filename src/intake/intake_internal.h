@@ -51,12 +51,16 @@ struct form_new {
 struct problem *form_insert(struct pg_tx *tx, const struct ctx *cx, const struct form_new *values,
                             struct uuid *ret_duplicate_of, bool *ret_queued);
 
-/* The only writers of intake_forms.status. form_step moves a form one step on its way (OCR,
- * SCRUBBING; a failed one back to QUEUED), never back: PROBLEM_CONFLICT for a worker that slept;
- * form_fail ends it with a code and an empty form that a person can fill in; form_finish writes
- * what was found. */
+/* The only writers of intake_forms.status. form_step moves a form one step on its way (OCR; a
+ * failed one back to QUEUED) or tells its progress, form_scrubbing moves one that was read on;
+ * neither moves one back: PROBLEM_CONFLICT for a worker that slept. form_fail ends it with a code
+ * and an empty form that a person can fill in; form_finish writes what was found. */
 struct problem *form_step(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
                           enum form_status to, int progress);
+/* `urgency` is the level of an emergency ("CRITICAL", ...), else NULL: kept, so that the job is as
+ * urgent when it must be queued again. */
+struct problem *form_scrubbing(struct pg_tx *tx, const struct ctx *cx, struct uuid id,
+                               const char *urgency, int progress);
 struct problem *form_fail(struct pg_tx *tx, const struct ctx *cx, struct uuid id, const char *code,
                           struct str empty_form, int key_version);
 

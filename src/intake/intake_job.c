@@ -148,22 +148,23 @@ static struct problem *after_reader(const struct ctx *cx, struct bullmq_job *job
 /* ---- ocr-processing ---------------------------------------------------------------------------*/
 
 /* How urgent the rest of the work is: the reading is scored already, so that an emergency does not
- * stand behind others once more. A reading that cannot be scored here is no reason to fail. */
-static struct problem *urgency_of(const struct ctx *cx, struct str json, enum outbox_urgency *ret)
+ * stand behind others once more; NULL for what is none to this clinic. A reading that cannot be
+ * scored here is no reason to fail. */
+static struct problem *urgency_of(const struct ctx *cx, struct str json, const char **ret)
 {
     struct intake_settings settings;
     struct parsed_form *parsed;
-    *ret = OUTBOX_ROUTINE;
+    *ret = NULL;
     TRY(settings_load(cx, &settings));
     CLEANUP(triage_rules_free) struct triage_rules *rules = NULL;
     struct parsed_policy policy = intake_policy(cx, &settings, &rules);
     if (!parsed_from_reader(cx->arena, json, &policy, &parsed) && parsed->triage.emergency)
-        *ret = outbox_urgency(str_of(triage_level_name(parsed->triage.level)));
+        *ret = triage_level_name(parsed->triage.level);
     return NULL;
 }
 
 /* False in `ret_ours`: another worker had the form meanwhile and brought it further. */
-static struct problem *ocr_finish(const struct ctx *cx, struct uuid id, enum outbox_urgency urgency,
+static struct problem *ocr_finish(const struct ctx *cx, struct uuid id, const char *urgency,
                                   struct form *form, bool *ret_ours)
 {
     struct outbox_job next = {
@@ -171,7 +172,7 @@ static struct problem *ocr_finish(const struct ctx *cx, struct uuid id, enum out
         .key = arena_fmt(cx->arena, "scrub-%s", uuid_z(id)),
         .data = arena_fmt(cx->arena, "{\"formId\":\"%s\",\"clinicId\":\"%s\"}", uuid_z(id),
                           uuid_z(cx->clinic_id)),
-        .urgency = urgency,
+        .urgency = outbox_urgency(str_of(urgency)),
     };
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     TRY(tx_begin(&tx, cx, PG_WRITE));
@@ -179,7 +180,7 @@ static struct problem *ocr_finish(const struct ctx *cx, struct uuid id, enum out
     *ret_ours = form->status == FORM_OCR;
     if (!*ret_ours)
         return NULL;
-    TRY(form_step(&tx, cx, id, FORM_SCRUBBING, AT_SCRUBBING));
+    TRY(form_scrubbing(&tx, cx, id, urgency, AT_SCRUBBING));
     TRY(form_progress_event(&tx, cx, id, FORM_SCRUBBING, AT_SCRUBBING));
     TRY(outbox_job(&tx, cx, &next));
     return pg_tx_commit(&tx);
@@ -198,7 +199,7 @@ static struct problem *known_layouts(const struct ctx *cx, struct str *ret)
 static struct problem *ocr_keep(const struct ctx *cx, struct uuid id, struct str json)
 {
     struct form form;
-    enum outbox_urgency urgency;
+    const char *urgency;
     bool ours = false;
     const char *key = form_key(cx->arena, cx, id, "ocr");
     TRY(urgency_of(cx, json, &urgency));

@@ -21,16 +21,19 @@ static const char memory_key[] = "nexacore:relay:memory";
 #define FORM_JOB                                                                                   \
     "SELECT CASE status WHEN 'SCRUBBING' THEN 'pan-scrub' ELSE 'ocr-processing' END,"              \
     " CASE status WHEN 'SCRUBBING' THEN 'scrub-' ELSE 'ocr-' END || id,"                           \
-    " jsonb_build_object('formId', id, 'clinicId', clinic_id), clinic_id, NULL::text AS level,"    \
+    " jsonb_build_object('formId', id, 'clinicId', clinic_id), clinic_id,"                         \
+    " CASE status WHEN 'SCRUBBING' THEN scrub_urgency END AS level,"                               \
     " created_at, id FROM intake_forms WHERE status IN ('QUEUED', 'OCR', 'SCRUBBING')"
-/* Work that is open, with the key its first job had; oldest first, so that turns are as they were.
- * Alerts get a job id of this loss: that of an earlier one may still be kept as done. */
+/* Work that is open, with the key and the urgency its first job had; the urgent first, then the
+ * oldest, so that turns are as they were. Alerts get a job id of this loss: that of an earlier one
+ * may still be kept as done. */
 static const struct pg_stmt open_work = {
-    "relay_open_work", FORM_JOB
+    "relay_open_work",
+    "SELECT * FROM (" FORM_JOB
     " UNION ALL SELECT 'alert-dispatch', 'alert-' || id || '-again-' || $1::text,"
     " jsonb_build_object('alertId', id, 'clinicId', clinic_id, 'step', 'again'), clinic_id,"
-    " urgency_level, created_at, id FROM alerts WHERE status IN ('PENDING', 'ESCALATED')"
-    " ORDER BY 6, 7"};
+    " urgency_level, created_at, id FROM alerts WHERE status IN ('PENDING', 'ESCALATED')) work"
+    " ORDER BY array_position(ARRAY['CRITICAL', 'URGENT', 'MODERATE'], level), created_at, id"};
 /* Open for so long that its job may have been lost or given up; all of them by and by. */
 static const struct pg_stmt stale_work = {"relay_stale_work",
                                           FORM_JOB " AND updated_at < now() - interval '2 minutes'"
@@ -112,7 +115,6 @@ static struct problem *schedules_add(struct relay *r, struct pg_tx *tx)
 {
     struct pg_result *rows;
     TRY(pg_query(tx, &connected_clinics, NULL, 0, &rows));
-    TRY(relay_may_sleep(tx));
     TRY(schedule_add(r, queue_name(QUEUE_AUDIT), "audit-flush", FLUSH_EVERY_MS, "{}"));
     for (size_t i = 0; i < pg_rows(rows); i++) {
         const char *clinic = uuid_z(pg_get_uuid(rows, i, 0)), *queue = queue_name(QUEUE_SQUARE);
@@ -151,7 +153,6 @@ static struct problem *open_work_add(struct relay *r, struct pg_tx *tx)
 {
     struct pg_result *rows;
     TRY(PG_QUERY(tx, &open_work, &rows, PG_P_Z(uuid_z(uuid_v7()))));
-    TRY(relay_may_sleep(tx));
     for (size_t i = 0, n; i < pg_rows(rows); i += n) {
         n = run_length(rows, i);
         TRY(passed_over(pg_get_str(rows, i, 0).p, "open work", run_add(r, rows, i, n)));
@@ -211,7 +212,6 @@ struct problem *rebuild_stale(struct relay *r, struct pg_tx *tx)
         return NULL;
     TRY(schedules_add(r, tx)); /* clinics connected to Square meanwhile */
     TRY(PG_QUERY(tx, &stale_work, &rows, PG_P_UUID(r->checked)));
-    TRY(relay_may_sleep(tx));
     for (size_t i = 0; i < pg_rows(rows); i++) {
         struct relay_job job = job_of(rows, i);
         TRY(passed_over(job.queue, job.key, job_again(r, &job)));

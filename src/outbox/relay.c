@@ -17,6 +17,10 @@
 /* A round's sending ends after ROUND_US, so that a slow Redis does not outlast the transaction. */
 enum { BATCH = 500, TRIES_MAX = 5, WAIT_MS = 1000, PAUSE_MAX_MS = 2000, ROUND_US = 3000000 };
 
+/* The lock ends with the transaction, and PostgreSQL ends that of a process that is frozen while it
+ * talks with Redis. */
+static const struct pg_stmt not_for_long = {
+    "relay_not_for_long", "SELECT set_config('idle_in_transaction_session_timeout', '8s', true)"};
 static const struct pg_stmt take_lock = {
     "relay_take_lock", "SELECT pg_try_advisory_xact_lock(hashtext('nexacore_relay'))"};
 /* In order within each clinic; clinics alternate, so a long list of one delays nobody's first. Read
@@ -34,7 +38,8 @@ static const struct pg_stmt drop_rows = {"relay_drop_rows",
                                          "jsonb_array_elements_text($1::jsonb)::bigint))"};
 static const struct pg_stmt count_try = {
     "relay_count_try", "UPDATE outbox SET attempts = attempts + 1 WHERE id = $1::bigint"};
-static const struct pg_stmt *const stmts[] = {&take_lock, &take_rows, &drop_rows, &count_try};
+static const struct pg_stmt *const stmts[] = {&not_for_long, &take_lock, &take_rows, &drop_rows,
+                                              &count_try};
 
 __attribute__((constructor)) static void register_statements(void)
 {
@@ -52,14 +57,6 @@ void relay_job_policy(const char *queue, struct bullmq_job_opts *job)
         (struct bullmq_keep){.mode = BULLMQ_KEEP_SOME, .count = 10000, .age_s = 3600};
     job->remove_on_fail =
         (struct bullmq_keep){.mode = BULLMQ_KEEP_SOME, .count = 10000, .age_s = 7 * 24 * 3600};
-}
-
-/* The lock ends with the transaction, and PostgreSQL ends that of a process that is frozen; but
- * only while it waits for us behind a Sync, which a pipeline sends at its end. So one is sent
- * before each talk with Redis: by this script. */
-struct problem *relay_may_sleep(struct pg_tx *tx)
-{
-    return pg_script(tx, "SET LOCAL idle_in_transaction_session_timeout = '8s'");
 }
 
 struct problem *relay_job_fill(struct relay *r, const struct relay_job *job,
@@ -170,7 +167,7 @@ static struct problem *row_send(struct relay *r, const struct pg_result *rows, s
 
 /* A row that Redis refuses although it can serve would hold up everybody behind it, so it gets a
  * few tries and is then let go with a loud line. A form is found again by the checks of rebuild.c,
- * an alert when everything open is queued again, and for an event every listener reads again. */
+ * an alert by its own clock (alerts_tick.c), and for an event every listener reads again. */
 static struct problem *row_refused(struct relay *r, struct pg_tx *tx, const struct pg_result *rows,
                                    size_t i, const struct problem *why, bool *ret_let_go)
 {
@@ -182,7 +179,6 @@ static struct problem *row_refused(struct relay *r, struct pg_tx *tx, const stru
     log_error("outbox row %lld (%s) is refused%s: %s", (long long)pg_get_int(rows, i, 0),
               pg_get_str(rows, i, 3).p, *ret_let_go ? " for good and dropped" : "", copy.detail);
     TRY(PG_EXEC(tx, &count_try, NULL, PG_P_INT(pg_get_int(rows, i, 0))));
-    TRY(relay_may_sleep(tx));
     if (*ret_let_go && str_eq(pg_get_str(rows, i, 2), STR("event")))
         r->resync = true;
     return NULL;
@@ -221,7 +217,6 @@ static struct problem *rows_relay(struct relay *r, struct pg_tx *tx, size_t *ret
     CLEANUP(buf_free) struct buf ids = BUF_MAX(BATCH * 24);
     struct pg_result *rows;
     TRY(pg_query(tx, &take_rows, NULL, 0, &rows));
-    TRY(relay_may_sleep(tx));
     buf_add_c(&ids, '[');
     TRY(rows_send(r, tx, rows, &ids, ret_sent, ret_failed));
     buf_add_c(&ids, ']');
@@ -232,9 +227,8 @@ static struct problem *rows_relay(struct relay *r, struct pg_tx *tx, size_t *ret
 
 /* What is said to Redis at the end, whatever became of the rows. Turns given and not remembered
  * would let a clinic's later forms overtake its earlier ones. */
-static struct problem *round_end(struct relay *r, struct pg_tx *tx, struct problem *failed)
+static struct problem *round_end(struct relay *r, struct problem *failed)
 {
-    TRY(relay_may_sleep(tx));
     struct problem *p = relay_kept(r, turns_end(r->turns));
     if (!p && r->resync)
         p = relay_kept(r, relay_resync(r));
@@ -251,10 +245,10 @@ static struct problem *relay_round(struct relay *r, const struct ctx *cx, size_t
     struct pg_result *rows;
     struct problem *failed = NULL;
     TRY(tx_begin_relay(&tx, cx));
+    TRY(pg_queue(&tx, &not_for_long, NULL, 0));
     TRY(pg_query(&tx, &take_lock, NULL, 0, &rows));
     if (!pg_get_bool(rows, 0, 0))
         return NULL;
-    TRY(relay_may_sleep(&tx));
     r->turns = turns_begin(r->arena, r->redis);
     TRY(rebuild_if_lost(r, &tx));
     TRY(rows_relay(r, &tx, ret_sent, &failed));
@@ -262,7 +256,7 @@ static struct problem *relay_round(struct relay *r, const struct ctx *cx, size_t
         struct problem *p = relay_kept(r, rebuild_stale(r, &tx));
         failed = failed ? failed : p;
     }
-    failed = round_end(r, &tx, failed);
+    failed = round_end(r, failed);
     TRY(pg_tx_commit(&tx));
     return failed;
 }

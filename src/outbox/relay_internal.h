@@ -37,10 +37,6 @@ struct problem *relay_job_add(struct relay *r, const struct relay_job *job);
  * call. NULL stays NULL. */
 struct problem *relay_kept(struct relay *r, const struct problem *p);
 
-/* Before talking to Redis in the relay's transaction: should this process be frozen meanwhile, the
- * transaction and its lock end within seconds. Every query undoes it. */
-struct problem *relay_may_sleep(struct pg_tx *tx);
-
 /* Has every listener of the live channel read again. */
 struct problem *relay_resync(struct relay *r);
 

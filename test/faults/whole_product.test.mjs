@@ -9,6 +9,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { Queue } from 'bullmq';
+import pg from 'pg';
 
 import { sleep, until } from '../../tools/lib/process.mjs';
 import { startWorld } from '../lib/world.mjs';
@@ -85,13 +86,26 @@ const faults = {
     },
     'a frozen worker that wakes after its lock was lost': async () => {
         const [sleeper, other] = world.system.works;
+        const inTransaction = ROUNDS === 1 || random() < 0.5;
+        const logged = sleeper.logText().length;
         process.kill(other.pid, 'SIGSTOP'); // so that the sleeper takes the form
-        const { formId, lost } = await asleepWithForm(sleeper, other);
-        await sleep(lost ? 2500 : 500);
-        const [row] = await world.sql('SELECT version FROM intake_forms WHERE id = $1', [formId]);
-        await sleep(1500);
-        const [later] = await world.sql('SELECT version FROM intake_forms WHERE id = $1', [formId]);
-        assert.equal(later.version, row.version);
+        let held;
+        try {
+            held = await (inTransaction ? stopInTransaction(sleeper) : stopOver(sleeper));
+        } finally {
+            process.kill(other.pid, 'SIGCONT');
+        }
+        let before;
+        try {
+            await world.form('admissions', held.formId, { seconds: 120 });
+            before = await asItIs(held);
+        } finally {
+            process.kill(sleeper.pid, 'SIGCONT');
+        }
+        const late = new RegExp(`the report of job ${held.id} came too late \\(code -\\d\\)`);
+        await until(() => late.test(sleeper.logText().slice(logged)), 'the late report refused by Redis', { seconds: 60 });
+        if (inTransaction) assert.deepEqual(await sessions(held.backend), [], 'its session was ended');
+        assert.deepEqual(await asItIs(held), before, 'nothing it did came through');
     },
     'jobs delivered three times': async () => {
         const [a, b] = await ledger.uploads(2);
@@ -99,38 +113,74 @@ const faults = {
     },
 };
 
-// Stops the worker while a form is between its steps; one that was faster is let go for another.
+const sessions = (pid) => world.sql('SELECT xact_start FROM pg_stat_activity WHERE pid = $1', [pid]);
+
+// The job in whose hands a stopped worker has the form, if any.
+async function heldJob(formId) {
+    const redis = world.redis.client();
+    try {
+        for (const [queue, id] of [['ocr-processing', `ocr-${formId}`], ['pan-scrub', `scrub-${formId}`]])
+            if ((await redis.lrange(`bull:${queue}:active`, 0, -1)).includes(id)) return { formId, queue, id };
+        return null;
+    } finally {
+        redis.disconnect();
+    }
+}
+
+// What a late write would change: the form, and the report and the events of its job.
+async function asItIs({ formId, queue, id }) {
+    const redis = world.redis.client();
+    const [form] = await world.sql('SELECT to_jsonb(f) AS f FROM intake_forms f WHERE id = $1', [formId]);
+    const job = await redis.hmget(`bull:${queue}:${id}`, 'returnvalue', 'failedReason', 'finishedOn', 'atm');
+    const completed = (await redis.xrange(`bull:${queue}:events`, '-', '+')).filter(([, f]) => f[1] === 'completed' && f[3] === id).length;
+    redis.disconnect();
+    assert.equal(completed, 1, 'reported once, by the other worker');
+    return { ...form.f, job };
+}
+
+// Stops the worker while a form is in its hands; one that was faster is let go for another.
 async function stopOver(worker) {
     for (let n = 0; n < 20; n++) {
         const formId = await ledger.upload();
         const state = async () => (await world.sql('SELECT status FROM intake_forms WHERE id = $1', [formId]))[0].status;
-        const stage = ROUNDS > 1 ? any(['OCR', 'SCRUBBING']) : 'OCR';
+        const stage = any(['OCR', 'SCRUBBING']);
         await until(async () => [stage, 'SCRUBBING', 'PROCESSED'].includes(await state()), `the form in ${stage}`, { seconds: 60, every: 10 });
         await sleep(random() * 300);
         process.kill(worker.pid, 'SIGSTOP');
-        if (['OCR', 'SCRUBBING'].includes(await state())) return formId;
+        await sleep(200); // what it had sent has arrived
+        const held = await heldJob(formId);
+        if (held) return held;
         process.kill(worker.pid, 'SIGCONT');
     }
     throw new Error('every form was finished before its worker could be stopped');
 }
 
-// The sleeper is stopped with a form in its hands, the other one finishes it, the sleeper wakes.
-async function asleepWithForm(sleeper, other) {
-    const logged = sleeper.logText().length;
-    let formId;
+// Stops the worker within its own transaction, the form's row locked: it is made to wait for the row,
+// stopped, and given what it waited for, so that PostgreSQL now waits for it.
+async function stopInTransaction(worker) {
+    const queue = new Queue('ocr-processing', { connection: { host: '127.0.0.1', port: world.redis.port } });
+    const gate = new pg.Client({ connectionString: world.pg.url('postgres') });
+    await gate.connect();
     try {
-        formId = await stopOver(sleeper);
+        await queue.pause();
+        const formId = await ledger.upload();
+        await gate.query('BEGIN');
+        await gate.query('SELECT FROM intake_forms WHERE id = $1 FOR UPDATE', [formId]);
+        await queue.resume();
+        const waiting = () => world.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'nexacore-work' AND wait_event_type = 'Lock'");
+        const [{ pid: backend }] = await until(async () => (await waiting()).length === 1 && waiting(), 'the worker in its transaction', { seconds: 60, every: 10 });
+        process.kill(worker.pid, 'SIGSTOP');
+        await gate.query('ROLLBACK');
+        const idle = () => world.sql("SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND state = 'idle in transaction'", [backend]);
+        await until(async () => (await idle()).length === 1, 'PostgreSQL waiting for the sleeper', { seconds: 5, every: 10 });
+        await assert.rejects(world.sql('SELECT FROM intake_forms WHERE id = $1 FOR UPDATE NOWAIT', [formId]), /could not obtain lock/);
+        const held = await heldJob(formId);
+        assert.ok(held, 'the form is in its hands');
+        return { ...held, backend };
     } finally {
-        process.kill(other.pid, 'SIGCONT');
+        await gate.end();
+        await queue.close();
     }
-    try {
-        await world.form('admissions', formId, { seconds: 120 });
-    } finally {
-        process.kill(sleeper.pid, 'SIGCONT');
-    }
-    const lost = () => /lock|no longer|lost/i.test(sleeper.logText().slice(logged));
-    const seen = await until(lost, 'the sleeper told of its loss', { seconds: 20 }).catch(() => false);
-    return { formId, lost: seen };
 }
 
 // The same work under two more job ids, for each queue a form passes, at random moments.

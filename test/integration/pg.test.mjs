@@ -71,6 +71,13 @@ test('the tests of lib/pg hold', () => {
     assert.match(done.stdout, /test_a_deferred_constraint_fails_the_commit/);
 });
 
+test('a transaction left lying is ended by the server, and its late write is refused', () => {
+    const env = { ...process.env, NEXACORE_PG_TEST_URL: server.url('nexacore_owner', 'libpg') };
+    const done = spawnSync(join(folder, 'pg_idle_test'), { env, encoding: 'utf8' });
+    assert.equal(done.status, 0, done.stdout + done.stderr);
+    assert.match(done.stdout + done.stderr, /test_a_sleepers_row_is_free_again/);
+});
+
 test('begin, settings, preparing and the query are one wait; a commit is one more', async (t) => {
     const delay = 250; // signing in takes five of these, and 2 s is all a connect may take
     const { port } = await startDelay(t, delay);

@@ -88,6 +88,7 @@ export class Ledger {
             );
             assert.deepEqual(row, { alerts: 1, processed: 1, patients: 1, raised: 1, room: entry.room });
             entry.settled = true;
+            entry.alertId = form.alertId;
         }
         await this.count();
     }
@@ -105,11 +106,49 @@ export class Ledger {
         assert.deepEqual(row, { forms: n, patients: n, alerts: n, unknown: 0 });
     }
 
-    // Every alert reached the doctor's provider, each device once.
+    // Every alert reached its doctors: one push for each device and step, as the provider counted them.
+    // A worker that died between a push and its record is the only reason for a second one (nobody
+    // knows whether the first arrived; a phone shows both as one): such tries are counted and returned.
     async paged({ seconds = 90 } = {}) {
         const left = () =>
             this.world.sql("SELECT id FROM alerts WHERE status NOT IN ('DELIVERED', 'ESCALATED', 'ACKNOWLEDGED', 'CLOSED')");
         await until(async () => (await left()).length === 0, 'every alert delivered', { seconds, every: 300 });
+        const all = { pages: 0, doubtful: 0 };
+        for (const { alertId } of this.entries) {
+            let one;
+            const right = async () => (one = await this.pagesOf(alertId)).wrong.length === 0;
+            await until(right, 'one push for each device and step', { seconds: 20, every: 300 }).catch(() => assert.deepEqual(one.wrong, []));
+            all.pages += one.pages;
+            all.doubtful += one.doubtful;
+        }
+        return all;
+    }
+
+    // What the provider took for one alert against what the steps so far should have sent.
+    async pagesOf(alertId) {
+        const took = new Map();
+        for (const call of this.world.fakes.calls('fcm').filter((c) => c.status === 200 && c.body.includes(alertId))) {
+            const { token } = JSON.parse(call.body).message;
+            took.set(token, (took.get(token) ?? 0) + 1);
+        }
+        const steps = await this.world.sql(
+            `SELECT user_id, count(DISTINCT (device_id, tier))::int AS due,
+                    count(*) FILTER (WHERE status IN ('accepted', 'delivered'))::int AS accepted,
+                    count(*) FILTER (WHERE status = 'claimed' OR error = 'temporary-interrupted')::int AS doubtful
+               FROM alert_deliveries WHERE alert_id = $1 AND channel = 'push' GROUP BY user_id`,
+            [alertId],
+        );
+        const wrong = steps.length ? [] : [`${alertId}: nobody was paged`];
+        for (const { user_id: userId, due, accepted, doubtful } of steps) {
+            const { login } = this.world.system.accounts().find((a) => a.userId === userId);
+            const token = `demo-device-${login}`; // one a user: demo/seed
+            const count = took.get(token) ?? 0;
+            took.delete(token);
+            if (accepted !== due || count < due || count > due + doubtful) wrong.push(`${alertId}: ${login} has ${count} pushes, ${accepted} recorded, for ${due} steps (${doubtful} in doubt)`);
+        }
+        for (const token of took.keys()) wrong.push(`${alertId}: ${token} was paged by nobody`);
+        const pages = steps.reduce((n, s) => n + s.due, 0);
+        return { wrong, pages, doubtful: steps.reduce((n, s) => n + s.doubtful, 0) };
     }
 }
 

@@ -22,6 +22,7 @@ const random = randomOf(seed);
 
 let world;
 let ledger;
+let doubtfulBefore = 0;
 before(async () => {
     world = await startWorld({ workers: 2, env: { NEXACORE_RATE_USER: '100000', NEXACORE_RATE_CLINIC: '100000' } });
     ledger = new Ledger(world);
@@ -167,8 +168,9 @@ async function stopInTransaction(worker) {
         await gate.query('BEGIN');
         await gate.query('SELECT FROM intake_forms WHERE id = $1 FOR UPDATE', [formId]);
         await queue.resume();
-        const waiting = () => world.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'nexacore-work' AND wait_event_type = 'Lock'");
-        const [{ pid: backend }] = await until(async () => (await waiting()).length === 1 && waiting(), 'the worker in its transaction', { seconds: 60, every: 10 });
+        const { rows: [own] } = await gate.query('SELECT pg_backend_pid() AS pid');
+        const waiting = async () => (await world.sql('SELECT pid FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))', [own.pid]))[0]?.pid;
+        const backend = await until(waiting, 'the worker in its transaction', { seconds: 60, every: 10 });
         process.kill(worker.pid, 'SIGSTOP');
         await gate.query('ROLLBACK');
         const idle = () => world.sql("SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND state = 'idle in transaction'", [backend]);
@@ -212,7 +214,10 @@ for (const [name, strike] of Object.entries(faults)) {
             times.push((Date.now() - from) / 1000);
             if (ROUNDS > 1) console.log(`# ${name}: round ${round} of ${ROUNDS}, ${times.at(-1).toFixed(1)} s`);
         }
-        await ledger.paged();
+        const { pages, doubtful } = await ledger.paged();
+        if (!/worker|relay/.test(name)) assert.equal(doubtful, doubtfulBefore, 'no page is in doubt unless its worker died');
+        doubtfulBefore = doubtful;
+        t.diagnostic(`${pages} pages, one for each device and step; ${doubtful} tries whose worker died`);
         const tries = ledger.entries.reduce((n, e) => n + e.tries, 0);
         t.diagnostic(`slowest round ${Math.max(...times).toFixed(1)} s; ${ledger.entries.length} forms in ${tries} tries`);
     });

@@ -41,6 +41,12 @@ describe('nexacore pan', () => {
         const { out } = filter(['pan', '--spans'], 'ñ 4111111111111111\nnothing\n');
         assert.deepEqual(out.trim().split('\n').map(l => JSON.parse(l).spans), [[[3, 19, 'pan']], []]);
     });
+    test('--spans --rules names the rule of each', () => {
+        const { out } = filter(['pan', '--spans', '--rules'],
+            '4111111111111111 exp 05/28 CVV 123\n;4111111111111111=29122014195733637?\n');
+        assert.deepEqual(out.trim().split('\n').map(l => JSON.parse(l).spans.map(s => s.slice(2))),
+            [[['pan', 'solid'], ['expiry', 'label'], ['cvv', 'label']], [['track', 'track2']]]);
+    });
 });
 
 describe('nexacore triage', () => {

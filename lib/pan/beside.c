@@ -5,9 +5,11 @@
  * byte is looked at once. */
 #include "pan/pan_int.h"
 
-#define MARKS_MAX  3 /* characters between two words of a label */
-#define VALUE_GAP  6 /* and between a label and its value */
-#define FILLER_MAX 3 /* words between them */
+#define MARKS_MAX  3  /* characters between two words of a label */
+#define VALUE_GAP  6  /* and between a label and its value */
+#define FILLER_MAX 3  /* words between them */
+#define VALUE_MIN  3  /* digits of the shortest code or date */
+#define LABEL_MAX  72 /* bytes of a label with what stands between it and its value */
 
 struct label {
     const char *text;
@@ -15,15 +17,17 @@ struct label {
 };
 
 /* Compared without case and accents; a blank here stands for any marks there or none, so "c v v"
- * is CVV and c.v.v. as well. The longer first where one begins another. */
+ * is CVV and c.v.v. as well. Those with the same first letter stand together, the letters in order
+ * (a test holds it); the longer first where one begins another. */
 static const struct label labels[] = {
+    {"3 digits", PAN_CVV},
+    {"3 digit code", PAN_CVV},
+    {"3 digitos", PAN_CVV},
+    {"al reverso", PAN_CVV},
+    {"back code", PAN_CVV},
+    {"back of card", PAN_CVV},
     {"card verification value", PAN_CVV},
     {"card security code", PAN_CVV},
-    {"security code", PAN_CVV},
-    {"security number", PAN_CVV},
-    {"verification code", PAN_CVV},
-    {"verification number", PAN_CVV},
-    {"sec code", PAN_CVV},
     {"card code", PAN_CVV},
     {"codigo de seguridad", PAN_CVV},
     {"codigo seguridad", PAN_CVV},
@@ -40,31 +44,13 @@ static const struct label labels[] = {
     {"codigo al reverso", PAN_CVV},
     {"code on the back", PAN_CVV},
     {"code on back", PAN_CVV},
-    {"back code", PAN_CVV},
-    {"back of card", PAN_CVV},
-    {"on the back", PAN_CVV},
-    {"al reverso", PAN_CVV},
-    {"de atras", PAN_CVV},
-    {"de la parte de atras", PAN_CVV},
-    {"ultimos 3", PAN_CVV},
-    {"last 3", PAN_CVV},
-    {"3 digits", PAN_CVV},
-    {"three digits", PAN_CVV},
-    {"3 digit code", PAN_CVV},
-    {"sec no", PAN_CVV},
-    {"sec num", PAN_CVV},
     {"cod de seguridad", PAN_CVV},
     {"cod seguridad", PAN_CVV},
     {"cod verificacion", PAN_CVV},
     {"cod de verificacion", PAN_CVV},
     {"cod seg", PAN_CVV},
     {"cod ver", PAN_CVV},
-    {"numero de seguridad", PAN_CVV},
-    {"num seguridad", PAN_CVV},
     {"clave de seguridad", PAN_CVV},
-    {"digitos de seguridad", PAN_CVV},
-    {"3 digitos", PAN_CVV},
-    {"tres digitos", PAN_CVV},
     {"c v v2", PAN_CVV},
     {"c v c2", PAN_CVV},
     {"c v n2", PAN_CVV},
@@ -75,6 +61,11 @@ static const struct label labels[] = {
     {"c v n", PAN_CVV},
     {"c s c", PAN_CVV},
     {"c i d", PAN_CVV},
+    {"caducidad", PAN_EXPIRY},
+    {"caduca", PAN_EXPIRY},
+    {"de atras", PAN_CVV},
+    {"de la parte de atras", PAN_CVV},
+    {"digitos de seguridad", PAN_CVV},
     {"expiration date", PAN_EXPIRY},
     {"expiration", PAN_EXPIRY},
     {"expiry date", PAN_EXPIRY},
@@ -84,28 +75,16 @@ static const struct label labels[] = {
     {"expiracion", PAN_EXPIRY},
     {"exp date", PAN_EXPIRY},
     {"exp", PAN_EXPIRY},
-    {"good thru", PAN_EXPIRY},
-    {"good through", PAN_EXPIRY},
-    {"valid thru", PAN_EXPIRY},
-    {"valid through", PAN_EXPIRY},
-    {"valid until", PAN_EXPIRY},
-    {"valid to", PAN_EXPIRY},
-    {"valida hasta", PAN_EXPIRY},
-    {"valido hasta", PAN_EXPIRY},
-    {"valida thru", PAN_EXPIRY},
     {"fecha de vencimiento", PAN_EXPIRY},
     {"fecha vencimiento", PAN_EXPIRY},
     {"fecha venc", PAN_EXPIRY},
     {"fecha de expiracion", PAN_EXPIRY},
     {"fecha expiracion", PAN_EXPIRY},
     {"fecha exp", PAN_EXPIRY},
-    {"vencimiento", PAN_EXPIRY},
-    {"vence", PAN_EXPIRY},
-    {"venc", PAN_EXPIRY},
-    {"vto", PAN_EXPIRY},
-    {"caducidad", PAN_EXPIRY},
-    {"caduca", PAN_EXPIRY},
+    {"good thru", PAN_EXPIRY},
+    {"good through", PAN_EXPIRY},
     {"hasta", PAN_EXPIRY},
+    {"last 3", PAN_CVV},
     {"mm aaaa", PAN_EXPIRY},
     {"mm aa", PAN_EXPIRY},
     {"mm yyyy", PAN_EXPIRY},
@@ -113,11 +92,60 @@ static const struct label labels[] = {
     {"mes ano", PAN_EXPIRY},
     {"mes", PAN_EXPIRY},
     {"month", PAN_EXPIRY},
+    {"numero de seguridad", PAN_CVV},
+    {"num seguridad", PAN_CVV},
+    {"on the back", PAN_CVV},
+    {"security code", PAN_CVV},
+    {"security number", PAN_CVV},
+    {"sec code", PAN_CVV},
+    {"sec no", PAN_CVV},
+    {"sec num", PAN_CVV},
+    {"three digits", PAN_CVV},
+    {"tres digitos", PAN_CVV},
+    {"ultimos 3", PAN_CVV},
+    {"verification code", PAN_CVV},
+    {"verification number", PAN_CVV},
+    {"valid thru", PAN_EXPIRY},
+    {"valid through", PAN_EXPIRY},
+    {"valid until", PAN_EXPIRY},
+    {"valid to", PAN_EXPIRY},
+    {"valida hasta", PAN_EXPIRY},
+    {"valido hasta", PAN_EXPIRY},
+    {"valida thru", PAN_EXPIRY},
+    {"vencimiento", PAN_EXPIRY},
+    {"vence", PAN_EXPIRY},
+    {"venc", PAN_EXPIRY},
+    {"vto", PAN_EXPIRY},
 };
 
 /* Words that may stand between a label and its value. */
 static const char *const fillers[] = {"code",   "codigo", "es",   "is",  "el",  "en",  "no", "num",
                                       "numero", "number", "date", "del", "son", "are", "was"};
+
+#define LABELS (sizeof(labels) / sizeof(labels[0]))
+
+/* The first label that begins with `letter`, if one does. */
+static size_t first_label(char letter)
+{
+    size_t low = 0, high = LABELS;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (labels[mid].text[0] < letter)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
+bool beside_labels_are_sorted(void)
+{
+    for (size_t i = 1; i < LABELS; i++) {
+        if (labels[i - 1].text[0] > labels[i].text[0])
+            return false;
+    }
+    return true;
+}
 
 static bool is_letter(char c)
 {
@@ -275,9 +303,19 @@ static size_t cvv_end(struct str text, size_t at, size_t to)
     return (n == 3 || n == 4) && digits >= 2 && ends ? pos : 0;
 }
 
-/* Where the value of a label may stand: behind marks and a few words like "es". */
+static size_t stars_in(struct str text, size_t from, size_t to)
+{
+    size_t stars = 0;
+    for (; from < to; from++)
+        stars += text.p[from] == '*';
+    return stars;
+}
+
+/* Where the value of a label may stand: behind marks and a few words like "es"; `to` where it is
+ * masked already, so that the next digits are not taken for it. */
 static size_t value_start(struct str text, size_t at, size_t to)
 {
+    size_t from = at;
     at = skip_separators(text, at, to, VALUE_GAP);
     for (size_t words = 0; words < FILLER_MAX; words++) {
         size_t end = 0;
@@ -287,23 +325,31 @@ static size_t value_start(struct str text, size_t at, size_t to)
             break;
         at = skip_separators(text, end, to, VALUE_GAP);
     }
-    return at;
+    return stars_in(text, from, at) < VALUE_MIN ? at : to;
+}
+
+/* What was read as a value is the beginning of more digits. */
+static bool digit_goes_on(struct str text, size_t end)
+{
+    return end < text.n && pan_char_at(text, end).class == CLASS_DIGIT;
 }
 
 /* Emits the value that follows the label at `at`; returns where to go on, or 0. Of labels that
  * begin alike the first with a value counts: "cvv295" is no CVV2. */
 static size_t labelled_value(struct str text, size_t at, size_t to, const struct sink *sink)
 {
-    size_t len;
+    size_t len, len_second;
     char first = folded_at(text, at, &len);
-    for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
-        size_t after = labels[i].text[0] == first ? words_end(text, at, to, labels[i].text) : 0;
+    char second = at + len < to ? folded_at(text, at + len, &len_second) : '\0';
+    for (size_t i = first_label(first); i < LABELS && labels[i].text[0] == first; i++) {
+        bool may = labels[i].text[1] == ' ' || labels[i].text[1] == second;
+        size_t after = may ? words_end(text, at, to, labels[i].text) : 0;
         if (after == 0)
             continue;
         size_t start = value_start(text, after, to);
         size_t end =
             labels[i].kind == PAN_CVV ? cvv_end(text, start, to) : date_end(text, start, to);
-        if (end == 0)
+        if (end == 0 || digit_goes_on(text, end))
             continue;
         struct pan_span span = {start, end, labels[i].kind, "label"};
         sink->span(sink->state, &span);
@@ -326,12 +372,13 @@ void beside_find(struct str text, size_t from, size_t to, bool after, const stru
     /* MM/YY directly after the number needs no label */
     size_t at = from, first = skip_separators(text, from, to, 4);
     size_t bare = after && first > from && first < to ? date_end(text, first, to) : 0;
-    if (bare > 0 && memchr(text.p + first, '/', bare - first) != NULL) {
+    if (bare > 0 && !digit_goes_on(text, bare) &&
+        memchr(text.p + first, '/', bare - first) != NULL) {
         struct pan_span span = {first, bare, PAN_EXPIRY, "after"};
         sink->span(sink->state, &span);
         at = bare;
         size_t code = skip_separators(text, at, to, 4), code_end = cvv_end(text, code, to);
-        if (code > at && code_end > 0 && (code_end >= to || !is_digit(text.p[code_end]))) {
+        if (code > at && code_end > 0 && !digit_goes_on(text, code_end)) {
             struct pan_span behind = {code, code_end, PAN_CVV, "after"};
             sink->span(sink->state, &behind);
             at = code_end;
@@ -342,6 +389,33 @@ void beside_find(struct str text, size_t from, size_t to, bool after, const stru
         size_t end = may && begins(text, at) ? labelled_value(text, at, to, sink) : 0;
         at = end > 0 ? end : at + 1;
     }
+}
+
+struct overlap {
+    size_t from, to; /* looked for */
+    size_t start, end;
+};
+
+static void overlap_add(void *state, const struct pan_span *span)
+{
+    struct overlap *o = state;
+    if (o->end == 0 && span->end > o->from && span->start < o->to) {
+        o->start = span->start;
+        o->end = span->end;
+    }
+}
+
+bool beside_in(struct str text, size_t wall, const struct run *run, size_t *ret_start,
+               size_t *ret_end)
+{
+    size_t start = run->g[0].start, end = run->g[run->n - 1].start + run->g[run->n - 1].len;
+    size_t from = start - wall > LABEL_MAX ? start - LABEL_MAX : wall;
+    struct overlap o = {.from = start, .to = end};
+    struct sink sink = {overlap_add, &o};
+    beside_find(text, from, end, from == wall && wall > 0, &sink);
+    *ret_start = o.start;
+    *ret_end = o.end;
+    return o.end > 0;
 }
 
 #define TRACK_MAX 110 /* characters of a track behind the number (ISO/IEC 7813: 79 in all) */
@@ -355,14 +429,16 @@ static size_t track_digits_end(struct str text, size_t at, size_t *ret_digits)
     bool track1 = text.p[at] == '^', hex = !track1 && text.p[at] != '=';
     at++;
     if (track1) { /* the name field, then its separator */
-        while (at < limit && text.p[at] != '^' && text.p[at] != '\n')
+        while (at < limit && text.p[at] != '^' && text.p[at] != '\n' && text.p[at] != '*')
             at++;
-        if (at >= limit || text.p[at++] != '^')
+        if (at >= limit || text.p[at++] != '^') /* a star: a number was masked there */
             return 0;
     }
     size_t digits = at;
     while (at < limit && is_digit(text.p[at]))
         at++;
+    if (at == limit && limit < text.n && is_digit(text.p[limit]))
+        return 0;
     *ret_digits = at - digits;
     return *ret_digits >= (hex ? 7U : 4U) ? at : 0; /* a date; with D the service code as well */
 }
@@ -380,6 +456,7 @@ bool track_extend(struct str text, size_t from, struct pan_span *span)
         return false;
     bool track1 = text.p[span->end] == '^', hex = (text.p[span->end] | 0x20) == 'd';
     bool closed = at < text.n && (text.p[at] == '?' || (hex && (text.p[at] | 0x20) == 'f'));
+    closed = closed && !(at + 1 < text.n && pan_char_at(text, at + 1).class == CLASS_DIGIT);
     span->end = closed ? at + 1 : at;
     if (track1 && span->start > from && (text.p[span->start - 1] | 0x20) == 'b')
         span->start--;

@@ -232,8 +232,11 @@ static int context_score(struct str text, size_t from, const struct run *run,
         score -= 40;
     if (ctx->amount && shape != SHAPE_CANONICAL)
         score -= 40;
-    if (shape > SHAPE_UNEVEN && !ctx->other && context_after(text, c->end))
+    bool follows = context_after(text, c->end) || context_date_after(text, c->end);
+    if (shape > SHAPE_UNEVEN && !ctx->other && follows)
         score += 15;
+    else if (shape == SHAPE_SOLID && ctx->unknown && !context_card_after(text, c->end))
+        score -= 25;
     return score;
 }
 
@@ -277,7 +280,8 @@ static bool labelled(struct str text, size_t from, const struct run *run, struct
     size_t letters;
     if (run->g[c->first].gap < GAP_END && c->first > 0)
         return false;
-    if (!letters_are_few(run, c->first, c->last, &letters))
+    if (!letters_are_few(run, c->first, c->last, &letters) ||
+        !edges_are_clean(run, c->first, c->last))
         return false;
     enum shape shape = shape_of(text, run, c->first, c->last);
     bool whole = run_gap(run, c->last) >= GAP_END;

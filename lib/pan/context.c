@@ -8,9 +8,10 @@
 #define WORDS_MAX   14
 #define PLAIN_MAX   2  /* plain words between another label and its number */
 #define VALUE_MIN   3  /* digits: as many between a label and the next word are its value */
+#define VALUE_LONG  4  /* digits of a code or a year: more are another number's */
 #define CLOSE_MAX   4  /* words looked at for a card beside the name of another number */
 #define AFTER_MAX   48 /* bytes behind a number that are looked at */
-#define MASK_STARS  12 /* a masked number shows as many stars and four digits */
+#define DATE_GAP    4  /* characters between a number and a date behind it */
 #define IBAN_MAX    42 /* characters of the longest IBAN with its blanks */
 #define BEHIND_MAX  40 /* characters: this far behind a card number another is one too */
 
@@ -40,6 +41,13 @@ static bool is_letter(char c)
     return c >= 'a' && c <= 'z';
 }
 
+/* A digit, or what a mask has left of one: both are read alike, so that masking twice is masking
+ * once. */
+static bool is_value(char c)
+{
+    return (c >= '0' && c <= '9') || c == '*';
+}
+
 /* The words of folded[0..n) from the last to the first. */
 struct word_walk {
     const char *folded;
@@ -53,7 +61,7 @@ static bool word_back(struct word_walk *w)
     size_t end = w->end;
     w->digits_after = 0;
     while (end > 0 && !is_letter(w->folded[end - 1])) {
-        w->digits_after += w->folded[end - 1] >= '0' && w->folded[end - 1] <= '9';
+        w->digits_after += is_value(w->folded[end - 1]);
         end--;
     }
     size_t start = end;
@@ -200,18 +208,6 @@ static size_t characters(const char *p, size_t n)
     return count;
 }
 
-/* Where the visible rest of a masked number ends in folded[0..n), or 0. */
-static size_t masked_end(const char *folded, size_t n)
-{
-    size_t stars = 0;
-    for (size_t i = n; i > 0; i--) {
-        stars = folded[i - 1] == '*' ? stars + 1 : 0;
-        if (stars == MASK_STARS)
-            return i - 1 + MASK_STARS + 4 < n ? i - 1 + MASK_STARS + 4 : n;
-    }
-    return 0;
-}
-
 void context_before(struct str text, size_t from, size_t start, struct context *ret)
 {
     char folded[CONTEXT_MAX * 4];
@@ -223,18 +219,10 @@ void context_before(struct str text, size_t from, size_t start, struct context *
     char last = n > 0 ? folded[n - 1] : ' ', before = n > 1 ? folded[n - 2] : ' ';
     ret->amount = last == '$' || (last == ' ' && before == '$');
     ret->track = last == ';' || (last == 'b' && before == '%');
-    size_t cut = masked_end(folded, n);
-    bool after_number = cut > 0 || (from > 0 && begin == from);
-    struct word_walk w = {.folded = folded + cut, .end = n - cut};
-    after_number = after_number && characters(folded + cut, n - cut) <= BEHIND_MAX;
+    bool after_number = from > 0 && begin == from && characters(folded, n) <= BEHIND_MAX;
+    struct word_walk w = {.folded = folded, .end = n};
     context_words(&w, after_number, ret);
-}
-
-/* A digit, or what a mask has left of one: both are read alike, so that masking twice is masking
- * once. */
-static bool is_value(char c)
-{
-    return (c >= '0' && c <= '9') || c == '*';
+    ret->unknown = !ret->card && !ret->other && label_is_unknown(folded, n);
 }
 
 /* The first telling word of folded[*at..n): *at ends behind it. WORD_PLAIN also for none, and where
@@ -269,13 +257,39 @@ bool context_after(struct str text, size_t end)
     return kind == WORD_AFTER || kind == WORD_CODE;
 }
 
+bool context_date_after(struct str text, size_t end)
+{
+    size_t at = end, digits = 0;
+    for (; at < text.n && at - end < DATE_GAP && strchr(" ,;|-", text.p[at]) != NULL; at++)
+        ;
+    const char *p = text.p + at;
+    for (; at + digits < text.n && digits < 3 && p[digits] >= '0' && p[digits] <= '9'; digits++)
+        ;
+    bool month = digits == 2 && (p[0] == '0' || (p[0] == '1' && p[1] <= '2'));
+    return at > end && month && at + 4 < text.n && p[2] == '/' && is_value(p[3]) && is_value(p[4]);
+}
+
+/* The name of a verification code stands in folded[0..n), and no other number before it. */
+static bool code_is_ahead(const char *folded, size_t n)
+{
+    for (size_t i = 0, values = 0; i < n && values <= VALUE_LONG; i++) {
+        values = is_value(folded[i]) ? values + 1 : 0;
+        size_t start = i;
+        while (i < n && is_letter(folded[i]))
+            i++;
+        if (i > start && pan_word(folded + start, i-- - start) == WORD_CODE)
+            return true;
+    }
+    return false;
+}
+
 bool context_card_after(struct str text, size_t end)
 {
     char folded[AFTER_MAX];
     size_t at = 0, n = fold_after(text, end, folded);
-    if (word_ahead(folded, n, &at) == WORD_CODE)
+    if (code_is_ahead(folded, n))
         return true;
-    size_t near = at = 0;
+    size_t near = 0;
     while (near < n && memchr(" (-,/[", folded[near], 6) != NULL)
         near++;
     if (near == n || !is_letter(folded[near]) || !is_card(word_ahead(folded, n, &at)))

@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "base/cleanup.h"
-#include "pan/pan.h"
+#include "pan/pan_int.h"
 
 #define SOLID   "5204041716331415"
 #define GROUPED "4539 2959 3486 0477"
@@ -227,6 +227,58 @@ static void test_codes_are_found_however_they_are_written(void **state)
     check(GROUPED " mes # ccv 118", '#', "05 a\xc3\xb1o 30", true);
 }
 
+static void test_words_that_are_looked_up_by_halving_are_sorted(void **state)
+{
+    (void)state;
+    assert_true(pan_words_are_sorted());
+    assert_true(label_words_are_sorted());
+    assert_true(beside_labels_are_sorted());
+}
+
+static void test_a_noun_on_no_list_with_a_word_for_number_names_another_number(void **state)
+{
+    (void)state;
+    static const char *const stays[] = {
+        "Gaveta No. @",
+        "Locker # @",
+        "Anaquel nro. @",
+        "Cama N\xc2\xba @",
+        "Shelf number: @",
+        "Pump ID @",
+        "C\303\263digo de acceso: @",
+        "Access code @",
+        "Filtro n\xc3\xbam. @",
+        "N\303\272mero de la ficha: @",
+        "Pedido #@",
+        "Vale N\xc2\xb0 @, firma",
+    };
+    for (size_t i = 0; i < sizeof(stays) / sizeof(stays[0]); i++)
+        check(stays[i], '@', SOLID, false);
+    /* in doubt a number is masked: printed as on a card, beside a date or a code of a card, a word
+     * about paying near by, a noun that may be the card, or no word for "number" at all */
+    static const char *const masked[] = {
+        "Gaveta No. # 09/27",
+        "Gaveta No. # cvv 118",
+        "paga. Gaveta No. #",
+        "Alergias: #",
+        "mi n\xc3\xbamero #",
+        "the full number is #",
+        "Main number: #",
+        "No. #",
+        "# #",
+        "\"lastName\":\"#\"",
+        "reason=#",
+        "Gaveta #",
+        "numero de mi mama #",
+        "folio # exp 12/28 cvv 123",
+    };
+    for (size_t i = 0; i < sizeof(masked) / sizeof(masked[0]); i++) {
+        bool hash = masked[i][0] == '#';
+        check(hash ? "# @" : masked[i], hash ? '@' : '#', SOLID, true);
+    }
+    check("Gaveta No. #", '#', GROUPED, true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -239,6 +291,8 @@ int main(void)
         cmocka_unit_test(test_an_x_parts_groups_only_under_a_card_label),
         cmocka_unit_test(test_two_numbers_glued_to_each_other_are_parted),
         cmocka_unit_test(test_codes_are_found_however_they_are_written),
+        cmocka_unit_test(test_words_that_are_looked_up_by_halving_are_sorted),
+        cmocka_unit_test(test_a_noun_on_no_list_with_a_word_for_number_names_another_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -161,14 +161,11 @@ struct pan_char pan_char_of(uint32_t c)
     return (struct pan_char){1, class_of(c), 0};
 }
 
-struct pan_char pan_char_at(struct str text, size_t at)
+struct pan_char pan_char_long(struct str text, size_t at)
 {
     const uint8_t *p = (const uint8_t *)text.p + at;
-    if (p[0] < 0x80) {
-        if (pan_ascii[p[0]] >> 4 == CLASS_ESCAPE)
-            return pan_escape((struct str){text.p + at, text.n - at});
-        return (struct pan_char){1, pan_ascii[p[0]] >> 4, pan_ascii[p[0]] & 15};
-    }
+    if (p[0] < 0x80)
+        return pan_escape((struct str){text.p + at, text.n - at});
     uint32_t c = 0;
     size_t len = decode(p, text.n - at, &c);
     if (len == 0)

@@ -72,23 +72,22 @@ bool pan_mask(struct str text, struct buf *out)
     return m.last > 0;
 }
 
-/* Overwrites what a span covers. The finder goes on behind the span and looks at nothing in it
- * again but whether digits before it are a masked number's rest. */
+/* Overwrites what a span covers: the same stars and digits as mask_span() writes, but for their
+ * number. The finder goes on behind the span and looks at nothing in it again. */
 static void in_place_mask(void *state, const struct pan_span *span)
 {
-    char *line = state;
-    size_t keep = span->kind == PAN_CARD ? 4 : 0;
-    for (size_t at = span->end; at > span->start; at--) {
-        unsigned char c = (unsigned char)line[at - 1];
+    char *line = state, four[4];
+    bool number = span->kind == PAN_CARD || span->kind == PAN_TRACK;
+    last_four(((struct str){line, span->end}), span, four);
+    for (size_t at = span->start; at < span->end; at++) {
+        unsigned char c = (unsigned char)line[at];
         bool ink = (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
                    c == '|' || c >= 0x80;
-        if (!ink)
-            continue;
-        if (keep > 0 && c < 0x80)
-            keep--;
-        else
-            line[at - 1] = '*';
+        if (ink || number)
+            line[at] = '*';
     }
+    if (number)
+        memcpy(line + span->end - sizeof(four), four, sizeof(four));
 }
 
 size_t pan_mask_in_place(char *line, size_t n)

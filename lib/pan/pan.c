@@ -6,6 +6,7 @@
 
 #define BESIDE      240 /* bytes before and after a number in which its CVV and expiry lie */
 #define LEAD        8  /* bytes before `at` where a number may still start: confused letters, '%' */
+#define RUN_LEAD    24 /* glyphs read again before the windows that are new */
 #define RUN_OVERLAP 40 /* glyphs of a cut run read again with what follows */
 #define FEW_BYTES   32 /* looked at for the end of a few digits */
 #define TOKEN_MAX   64 /* glyphs: a longer solid run of digits is no card number */
@@ -30,11 +31,11 @@ static void scan_beside(struct scan *s, size_t next, bool number_follows)
 static void scan_emit(struct scan *s, struct str text, const struct candidate *c)
 {
     struct pan_span span = {c->start, c->end, PAN_CARD, c->rule};
-    track_extend(text, s->done, &span);
+    track_extend(text, s->wall, &span);
     scan_beside(s, span.start, true);
     s->sink->span(s->sink->state, &span);
     s->any = true;
-    s->done = s->beside = span.end;
+    s->done = s->wall = s->beside = span.end;
 }
 
 /* The glyphs of a run at which a window may start. Of a cut run the last ones are read again with
@@ -56,7 +57,8 @@ static bool run_best(const struct scan *s, struct str text, const struct run *ru
     bool have = false;
     size_t starts = run_starts(run);
     for (size_t i = 0; i < starts && !(have && run->g[i].start >= ret->end); i++) {
-        if (run->g[i].gap < GAP_GLUE || !candidate_at(text, s->done, run, i, &c))
+        if (run->g[i].gap < GAP_GLUE || run->g[i].start < s->starts ||
+            !candidate_at(text, s->wall, run, i, &c))
             continue;
         if (!have || c.score > ret->score)
             *ret = c;
@@ -95,7 +97,7 @@ static size_t few_digits_end(struct str text, size_t at)
             (class == CLASS_OTHER && !cross) || ((p[i] == '%' || p[i] == '&') && p[i + 1] == ' ');
         if (over)
             return n + LEAD_MAX < PAN_LEN_MIN ? i : 0;
-        if (class == CLASS_ESCAPE)
+        if (class == CLASS_ESCAPE || class == CLASS_STAR)
             return 0;
         n += class <= CLASS_LETTER;
     }
@@ -134,71 +136,124 @@ static size_t over_no_width(struct str text, size_t at)
     return at;
 }
 
-/* Steps over digits that are no number's, and over the letters of a token too long to be one. */
+/* Steps over the digits and letters of a token too long to be a number. */
 static void scan_skip(struct scan *s, struct str text, size_t limit)
 {
-    while (s->skip != SKIP_NONE && s->at < limit) {
+    while (s->skip && s->at < limit) {
         struct pan_char c = pan_char_at(text, s->at);
-        bool letter = s->skip == SKIP_TOKEN && c.class == CLASS_LETTER && text.p[s->at] != '|';
-        bool over = c.class == CLASS_DIGIT || letter;
+        bool over = c.class == CLASS_DIGIT || (c.class == CLASS_LETTER && text.p[s->at] != '|');
         size_t next = over ? s->at + c.len : over_no_width(text, s->at);
-        if (next == s->at)
-            s->skip = SKIP_NONE;
+        s->skip = next != s->at;
         s->at = next;
     }
 }
 
-static void scan_range(struct scan *s, struct str text, size_t limit);
-
-/* Emits the number found. What it left over to its left is looked at as if the text ended there:
- * so masked text, where something has taken the number's place, is judged the same. The depth is
- * at most RUN_MAX / PAN_LEN_MIN. */
-static void scan_found(struct scan *s, struct str text, const struct run *run,
-                       const struct candidate *best)
+/* True when the digits at `at` are what a mask left of a number: stars as it writes them and four
+ * digits, no more. */
+static bool is_masked(struct str text, size_t wall, size_t at)
 {
-    if (best->first >= PAN_LEN_MIN) {
-        s->at = run->g[0].start;
-        scan_range(s, (struct str){text.p, best->start}, best->start);
+    size_t stars = 0, digits = 0;
+    if (at == wall || text.p[at - 1] != '*')
+        return false;
+    while (stars < MASK_STARS_MIN && at - stars > wall && text.p[at - stars - 1] == '*')
+        stars++;
+    while (digits < 5 && at + digits < text.n &&
+           pan_char_at(text, at + digits).class == CLASS_DIGIT)
+        digits++;
+    return stars == MASK_STARS_MIN && digits == 4;
+}
+
+static void scan_range(struct scan *s, struct str text, size_t limit, struct run *run);
+
+/* Emits the number found, and one written behind it without a gap. What is left over on the left
+ * is looked at as if the text ended there: so masked text, where stars have taken the number's
+ * place, is judged the same. Each level takes at least PAN_LEN_MIN of at most RUN_BYTES away. */
+static void scan_found(struct scan *s, struct str text, struct run *run, struct candidate best)
+{
+    size_t begin = run->g[0].start, twin_end = best.last < run->n && run->g[best.last].twin
+                                                   ? twin_length(run, best.last)
+                                                   : 0;
+    struct candidate twin = {0};
+    if (twin_end > 0) {
+        const struct glyph *last = &run->g[best.last + twin_end - 1];
+        twin =
+            (struct candidate){.start = best.end, .end = last->start + last->len, .rule = "solid"};
     }
-    scan_emit(s, text, best);
+    if (best.start - begin >= PAN_LEN_MIN) {
+        s->at = begin;
+        scan_range(s, (struct str){text.p, best.start}, best.start, run);
+    }
+    scan_emit(s, text, &best);
+    if (twin_end > 0 && s->done == twin.start)
+        scan_emit(s, text, &twin);
     s->at = s->done;
-    s->skip = SKIP_NONE;
+    s->skip = false;
     s->gap = GAP_END;
 }
 
-/* Finds numbers that start before `limit`. */
-static void scan_range(struct scan *s, struct str text, size_t limit)
+/* Where no number was found a labelled code or date parts the run: what stands before it is looked
+ * at as if the text ended there, and a run of its own begins behind it. False: there is none. */
+static bool scan_parts(struct scan *s, struct str text, struct run *run)
 {
-    struct run run;
+    size_t start, end, begin = run->g[0].start;
+    if (!beside_in(text, s->wall, run, &start, &end) || end <= s->at)
+        return false;
+    if (start > begin && start - begin >= PAN_LEN_MIN) {
+        s->at = begin;
+        scan_range(s, (struct str){text.p, start}, start, run);
+    }
+    s->at = s->fence = end;
+    return true;
+}
+
+/* Goes on in a cut run, with glyphs before the first new window: so where the cut lies does not
+ * change how that window is judged. */
+static void scan_further(struct scan *s, const struct run *run)
+{
+    size_t n = run_starts(run), lead = n / 2 < RUN_LEAD ? n / 2 : RUN_LEAD;
+    s->starts = run->g[n].start;
+    s->at = run->g[n - lead].start;
+    s->gap = run->g[n - lead].gap;
+}
+
+/* Finds numbers that start before `limit`. */
+static void scan_range(struct scan *s, struct str text, size_t limit, struct run *run)
+{
     struct candidate best = {0};
     for (;;) {
         scan_skip(s, text, limit);
         if (s->at >= limit || (s->at = next_digit(text, s->at, limit)) >= limit)
             return;
         size_t at = s->at, few = s->gap == GAP_END ? few_digits_end(text, at) : 0;
+        if (s->gap == GAP_END && is_masked(text, s->wall, at)) {
+            s->at = s->wall = at + 4;
+            continue;
+        }
         if (few > 0) {
             s->at = few;
             continue;
         }
-        run_read(text, s->done, at, s->gap, &run);
+        run_read(text, s->wall > s->fence ? s->wall : s->fence, at, s->gap, run);
         s->gap = GAP_END;
-        s->skip = run.rest ? SKIP_DIGITS : is_long_token(&run) ? SKIP_TOKEN : SKIP_NONE;
-        if (s->skip != SKIP_NONE) {
+        s->skip = is_long_token(run);
+        if (s->skip) {
             s->at = at;
-        } else if (run.n >= PAN_LEN_MIN && run_best(s, text, &run, &best)) {
-            scan_found(s, text, &run, &best);
-        } else if (run.cut) {
-            s->at = run.g[run_starts(&run)].start;
-            s->gap = run.g[run_starts(&run)].gap;
+        } else if (run->n >= PAN_LEN_MIN && run_best(s, text, run, &best)) {
+            scan_found(s, text, run, best);
+        } else if (run->n >= PAN_LEN_MIN && scan_parts(s, text, run)) {
+            continue;
+        } else if (run->cut) {
+            scan_further(s, run);
         } else {
-            s->at = run.end > at ? run.end : at + 1;
+            s->at = run->end > at ? run->end : at + 1;
         }
     }
 }
 
 void scan_to(struct scan *s, size_t limit)
 {
-    scan_range(s, s->text, limit);
+    struct run run;
+    scan_range(s, s->text, limit, &run);
     if (s->any && s->at > s->done + BESIDE + LEAD && s->beside < s->done + BESIDE)
         scan_beside(s, s->at, false);
 }
@@ -211,7 +266,8 @@ size_t scan_decided(const struct scan *s)
 
 void scan_end(struct scan *s)
 {
-    scan_range(s, s->text, s->text.n);
+    struct run run;
+    scan_range(s, s->text, s->text.n, &run);
     scan_beside(s, s->text.n, false);
 }
 

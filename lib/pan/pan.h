@@ -45,9 +45,9 @@ size_t pan_find(struct str text, struct pan_span *spans, size_t max);
 #define PAN_MASK_ROOM(n) ((n) + (n) / 4 + 32) /* 13 digits become 16 characters */
 bool pan_mask(struct str text, struct buf *out);
 
-/* Masks `line` in place, byte for byte as long as before: of a span every ASCII letter and digit
- * and every byte of another script becomes a star, the last four ASCII ones of a number stay.
- * Returns the length, which is `n`. For log lines. */
+/* Masks `line` in place, byte for byte as long as before: all of a number but its last four digits
+ * becomes stars, what stands between the digits too; of codes and dates the marks stay. Masked
+ * again it is unchanged. Returns the length, which is `n`. For log lines. */
 size_t pan_mask_in_place(char *line, size_t n);
 
 /* "pan", "track", "cvv" or "expiry". */
@@ -62,11 +62,11 @@ struct pan_stream {
     char held[PAN_STREAM_HOLD];
     size_t n;      /* bytes in `held` */
     size_t copied; /* of them already written out, kept as context for what follows */
-    bool found;    /* something was masked so far */
     /* where the finder stands */
-    size_t at, done, beside;
-    bool any, running;
-    unsigned char skip, gap;
+    size_t at, done, wall, fence, starts, beside;
+    bool found; /* something was masked so far */
+    bool any, running, skip;
+    unsigned char gap;
 };
 #define PAN_STREAM_NEW ((struct pan_stream){0})
 

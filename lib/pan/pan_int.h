@@ -35,14 +35,23 @@ struct pan_char {
 struct pan_char pan_char_of(uint32_t c);
 /* An escaped separator at the start of `rest`, which begins with one of % \ & < (escape.c). */
 struct pan_char pan_escape(struct str rest);
-/* The character at text.p[at]; an invalid byte is one CLASS_OTHER of length 1. */
-struct pan_char pan_char_at(struct str text, size_t at);
+/* The same of an escape, or of a character beyond ASCII. */
+struct pan_char pan_char_long(struct str text, size_t at);
 
 /* True for bytes at which a digit of any script may begin. */
 extern const uint8_t pan_digit_lead[256];
 
 /* Of an ASCII character: its class shifted left by 4, and its digit. */
 extern const uint8_t pan_ascii[128];
+
+/* The character at text.p[at]; an invalid byte is one CLASS_OTHER of length 1. */
+static inline struct pan_char pan_char_at(struct str text, size_t at)
+{
+    uint8_t c = (uint8_t)text.p[at];
+    if (c >= 0x80 || pan_ascii[c] >> 4 == CLASS_ESCAPE)
+        return pan_char_long(text, at);
+    return (struct pan_char){1, (enum char_class)(pan_ascii[c] >> 4), pan_ascii[c] & 15};
+}
 
 /* How two neighbours in a run are held apart, from tight to loose. */
 enum gap { GAP_NONE, GAP_GLUE, GAP_SEP, GAP_WIDE, GAP_END };
@@ -64,6 +73,8 @@ struct glyph {
 #define TWIN_MAX  16
 #define SPAN_MAX  512 /* bytes a number may take with what stands in it */
 
+#define MASK_STARS_MIN 9 /* before the last four digits of the shortest number masked in place */
+
 /* What the finder may look at before and after where it stands: all a stream has to keep. */
 #define LOOK_BACK  512
 #define LOOK_AHEAD 2304
@@ -73,16 +84,17 @@ struct run {
     size_t end;      /* where reading stopped */
     uint8_t gap_end; /* gap after the last glyph */
     bool cut;        /* the run goes on beyond RUN_MAX or RUN_BYTES */
-    bool rest;       /* what a mask left visible: no number starts in these digits */
     struct glyph g[RUN_MAX];
     uint16_t luhn[2][RUN_MAX + 1]; /* prefix sums, doubling the even or the odd positions */
     uint16_t letters[RUN_MAX + 1]; /* prefix count */
 };
 
 /* Reads the run whose first digit is at `at`; looks back for confused letters, not before `from`.
- * `gap` GAP_END: the run begins here; otherwise it goes on and this is the gap before. Digits left
- * visible by a mask are stepped over. */
+ * `gap` GAP_END: the run begins here; otherwise it goes on and this is the gap before. */
 void run_read(struct str text, size_t from, size_t at, uint8_t gap, struct run *run);
+
+/* Digits of the number that begins at glyph `k` where another ends without a gap, or 0. */
+size_t twin_length(const struct run *run, size_t k);
 
 static inline enum gap run_gap(const struct run *run, size_t i)
 {
@@ -136,13 +148,14 @@ bool pan_words_are_sorted(void);
 
 /* Words around a number. */
 struct context {
-    bool card;   /* the nearest telling word speaks of a card */
-    bool label;  /* an explicit card label stands directly before */
-    bool other;  /* the nearest telling word names another kind of number, */
-    bool owned;  /*   and stands so near that the number is its value */
-    bool phone;  /* the nearest telling word names a telephone */
-    bool amount; /* a currency sign stands directly before */
-    bool track;  /* a track's start sentinel stands directly before */
+    bool card;    /* the nearest telling word speaks of a card */
+    bool label;   /* an explicit card label stands directly before */
+    bool other;   /* the nearest telling word names another kind of number, */
+    bool owned;   /*   and stands so near that the number is its value */
+    bool phone;   /* the nearest telling word names a telephone */
+    bool amount;  /* a currency sign stands directly before */
+    bool unknown; /* none does, but a noun on no list names the number directly before it */
+    bool track;   /* a track's start sentinel stands directly before */
 };
 void context_before(struct str text, size_t from, size_t start, struct context *ret);
 /* True when an IBAN (ISO 13616) is being written where a number starts: two letters, two digits,
@@ -150,6 +163,12 @@ void context_before(struct str text, size_t from, size_t start, struct context *
 bool context_is_iban(struct str text, size_t from, size_t start);
 /* True when an expiry date or a verification code follows within a few words. */
 bool context_after(struct str text, size_t end);
+/* True when MM/YY follows directly. */
+bool context_date_after(struct str text, size_t end);
+/* True when folded[0..n) ends in a noun and a word or sign for "number", "Estante No. ", and the
+ * noun neither speaks of cards nor could mean one (label.c). */
+bool label_is_unknown(const char *folded, size_t n);
+bool label_words_are_sorted(void);
 /* True when the word behind the number says that it was a card: "ref 4111... (tarjeta)". */
 bool context_card_after(struct str text, size_t end);
 
@@ -170,25 +189,34 @@ struct sink {
 };
 /* Emits CVV and expiry spans of text[from, to). `after`: a number ends at `from`. */
 void beside_find(struct str text, size_t from, size_t to, bool after, const struct sink *sink);
+bool beside_labels_are_sorted(void);
+/* The first code or date, with its label, among the digits of a run; `wall` as in struct scan. */
+bool beside_in(struct str text, size_t wall, const struct run *run, size_t *ret_start,
+               size_t *ret_end);
 /* True when track data go on at `at`, the end of a number: '^', '=' or D and at least a date. */
 bool track_follows(struct str text, size_t at);
 /* Extends a number inside track data to the whole track; true when it is one. */
 bool track_extend(struct str text, size_t from, struct pan_span *span);
-/* What is stepped over before the finder looks for a number again: digits a mask left visible, or
- * the rest of a token too long to hold a number. */
-enum skip { SKIP_NONE, SKIP_DIGITS, SKIP_TOKEN };
-/* The finder in steps, so that text may arrive in pieces: positions are offsets in `text`. */
+/* The finder in steps, so that text may arrive in pieces: positions are offsets in `text`.
+ *
+ * A number that was masked is a wall: nothing before its end is looked at for what follows, and
+ * what stands before it is judged as if the text ended at its start. Digits of a labelled code or
+ * date belong to no other number, once a number that has them is ruled out. So text read a second
+ * time, with stars in these places, is parted at the same places: masking is final. */
 struct scan {
     struct str text;
     size_t at;     /* looked at up to here */
     size_t done;   /* end of the last emitted span */
+    size_t wall;   /* the same, or the end of a number that was masked before */
+    size_t fence;  /* end of a code or date: no run begins before it, but words there count */
+    size_t starts; /* in a run that goes on: windows before this are judged already */
     size_t beside; /* CVV and expiry were looked for up to here */
     bool any;      /* a number was emitted: `done` is its end */
-    uint8_t skip;  /* enum skip: inside digits that are no number's */
+    bool skip;     /* inside a token too long to hold a number */
     uint8_t gap;   /* of the run that goes on at `at`, GAP_END for a new one */
     const struct sink *sink;
 };
-#define SCAN_NEW(text, sink) ((struct scan){(text), 0, 0, 0, false, SKIP_NONE, GAP_END, (sink)})
+#define SCAN_NEW(str, to) ((struct scan){.text = (str), .gap = GAP_END, .sink = (to)})
 /* Goes on to `limit`; nothing beyond limit + LOOK_AHEAD is looked at. */
 void scan_to(struct scan *s, size_t limit);
 /* Everything before this is decided. */

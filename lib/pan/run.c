@@ -152,19 +152,6 @@ static enum gap gap_of(const struct run *run, struct str text, const struct betw
     return letter != (here.class == CLASS_LETTER) ? GAP_GLUE : GAP_NONE;
 }
 
-/* Stars, dots or crosses directly before: these digits are the visible rest of a masked number. */
-static bool follows_mask(struct str text, size_t at)
-{
-    size_t stars = 0;
-    for (size_t i = at; i > 0 && at - i < 4; i--) {
-        char c = text.p[i - 1];
-        stars += c == '*' || c == 'x' || c == 'X' || c == '#';
-        if (c != '*' && c != 'x' && c != 'X' && c != '#' && c != ' ' && c != '-')
-            break;
-    }
-    return stars >= 3;
-}
-
 /* True when the confused letter at `pos` begins a word, not a badly read group: "gracias", "ok". */
 static bool is_word(struct str text, size_t pos)
 {
@@ -230,16 +217,21 @@ static bool is_number(const struct run *run, size_t s, size_t e)
     return run_luhn(run, s, e) && pan_brand_of(head, e - s) != BRAND_NONE;
 }
 
+size_t twin_length(const struct run *run, size_t k)
+{
+    for (size_t b = TWIN_MIN; b <= TWIN_MAX && k + b <= run->n; b++) {
+        if (run_gap(run, k + b) >= GAP_GLUE && is_number(run, k, k + b))
+            return b;
+    }
+    return 0;
+}
+
 /* True when a number ends and another begins at `k`, and nothing is left over on either side. */
 static bool twins_meet(const struct run *run, size_t k)
 {
     for (size_t a = TWIN_MIN; a <= TWIN_MAX && a <= k; a++) {
-        if (run->g[k - a].gap < GAP_GLUE || !is_number(run, k - a, k))
-            continue;
-        for (size_t b = TWIN_MIN; b <= TWIN_MAX && k + b <= run->n; b++) {
-            if (run_gap(run, k + b) >= GAP_GLUE && is_number(run, k, k + b))
-                return true;
-        }
+        if (run->g[k - a].gap >= GAP_GLUE && is_number(run, k - a, k) && twin_length(run, k) > 0)
+            return true;
     }
     return false;
 }
@@ -259,7 +251,7 @@ static void run_part_twins(struct run *run)
 void run_read(struct str text, size_t from, size_t at, uint8_t gap, struct run *run)
 {
     run->n = 0;
-    run->cut = run->rest = false;
+    run->cut = false;
     run->luhn[0][0] = run->luhn[1][0] = run->letters[0] = 0;
     run->gap_end = GAP_END;
     if (gap != GAP_END) {
@@ -268,11 +260,6 @@ void run_read(struct str text, size_t from, size_t at, uint8_t gap, struct run *
         return;
     }
     size_t pos = lead_start(text, from, at);
-    if (follows_mask(text, pos)) {
-        run->end = at;
-        run->rest = true;
-        return;
-    }
     bool word_before = pos > from && is_word_byte((unsigned char)text.p[pos - 1]);
     run_fill(text, from, pos, word_before ? GAP_GLUE : GAP_END, run);
     run_part_twins(run);

@@ -32,6 +32,9 @@ static void stream_decide(struct pan_stream *s, bool last, struct buf *out)
     struct deciding d = {s, out};
     struct sink sink = {deciding_add, &d};
     struct scan scan = {.text = {s->held, s->n}, .at = s->at, .done = s->done};
+    scan.wall = s->wall;
+    scan.fence = s->fence;
+    scan.starts = s->starts;
     scan.beside = s->beside;
     scan.any = s->any;
     scan.skip = s->skip;
@@ -52,6 +55,9 @@ static void stream_decide(struct pan_stream *s, bool last, struct buf *out)
     s->copied -= drop;
     s->at = scan.at - drop;
     s->done = less(scan.done, drop);
+    s->wall = less(scan.wall, drop);
+    s->fence = less(scan.fence, drop);
+    s->starts = less(scan.starts, drop);
     s->beside = less(scan.beside, drop);
     s->any = scan.any && scan.done >= drop;
     s->skip = scan.skip;

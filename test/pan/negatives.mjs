@@ -96,5 +96,10 @@ export const negatives = {
         const label = c.of([...otherLabels, 'Tarjeta del seguro No.', 'Tarjeta sanitaria', 'Insurance card number:', 'Tarjeta de identidad', 'monto', 'Carn\u00e9 No.']);
         return `${label}${c.of([' ', ': ', ' '])}${c.of([n, printedGroups(n).join(' '), printedGroups(n).join('-')])}${c.of(['', '.', ' fecha 22/11/2026', ' vence 08/27', '\nPaciente estable', ', firma'])}`;
     }),
+    // a noun no list knows, with a word or a sign for "number"
+    unknown_label: text((c) => {
+        const noun = c.of(['Gaveta', 'Anaquel', 'Casillero', 'Drawer', 'Shelf', 'Cama', 'Bed', 'Ambulancia', 'Ficha', 'Vale', 'Bomba', 'Pump', 'Cilindro', 'Consentimiento', 'Consent', 'Informe', 'Report', 'Memo', 'Prótesis', 'Lens', 'Visita', 'Encuentro', 'Vehicle', 'Permiso', 'Kit']);
+        return `${c.of([`${noun} No. `, `${noun} # `, `${noun} #`, `${noun} N\u00ba `, `${noun} nro. `, `${noun} number: `, `${noun} ID: `, `${noun} code `, `C\u00f3digo de ${noun}: `, `N\u00famero de ${noun} `])}${card(c, { length: c.of([13, 15, 16, 19]) }).digits}${c.of(['', '.', ', firma', '\nPaciente estable'])}`;
+    }),
     measures: text((c) => `${c.of(['medidas', 'caja', 'resoluci\u00f3n', 'size'])} ${c.int(4000, 5999)}x${d(c, 4)}x${d(c, 4)}x${d(c, 4)}`),
 };

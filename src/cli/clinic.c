@@ -1,5 +1,5 @@
-/* `nexacore clinic create|list|connect-square`: clinics, each made with its first key in one
- * transaction, and their connection to Square. A token comes on stdin, never as an argument.
+/* `nexacore clinic create|list|settings|connect-square`: clinics, each made with its first key in
+ * one transaction, and their connection to Square. A token comes on stdin, never as an argument.
  *
  * Runs as nexacore_app: the policy of `clinics` lets a transaction insert the one clinic whose id
  * is its context, so no owner's password is needed here. */
@@ -12,6 +12,7 @@
 #include "audit/audit.h"
 #include "base/cleanup.h"
 #include "base/crypt.h"
+#include "cli/clinic_settings.h"
 #include "cli/tool.h"
 #include "json/json_out.h"
 #include "outbox/outbox.h"
@@ -28,6 +29,7 @@ struct clinic_args {
     const char *clinic;    /* connect-square: whose */
     const char *merchant;  /* Square's id of the seller, which webhooks name */
     const char *locations; /* Square's location ids, separated by commas */
+    struct clinic_choice choice;
 };
 
 static const struct argp_option options[] = {
@@ -35,7 +37,12 @@ static const struct argp_option options[] = {
     {"country", 'c', "COUNTRY", 0, "create: its country, like CO or US", 0},
     {"timezone", 't', "ZONE", 0, "create: IANA time zone (default America/Bogota)", 0},
     {"id", 'i', "UUID", 0, "create: the id to use (default: a new one)", 0},
-    {"clinic", 'C', "UUID", 0, "connect-square: the clinic", 0},
+    {"clinic", 'C', "UUID", 0, "settings, connect-square: the clinic", 0},
+    {"emergency-at", 'e', "SCORE", 0, "settings: the least score of an emergency, 0.50 to 0.70", 0},
+    {"form-confidence", 'f', "SHARE", 0, "settings: forms read less surely go to review", 0},
+    {"field-confidence", 'F', "SHARE", 0, "settings: so do fields read less surely", 0},
+    {"review-sample", 's', "SHARE", 0,
+     "settings: the share of good forms that goes to review, or \"default\"", 0},
     {"merchant", 'm', "ID", 0, "connect-square: Square's merchant id", 0},
     {"locations", 'l', "ID,...", 0, "connect-square: one to ten location ids", 0},
     {0},
@@ -65,6 +72,18 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'l':
         args->locations = arg;
+        return 0;
+    case 'e':
+        args->choice.emergency_at = arg;
+        return 0;
+    case 'f':
+        args->choice.form_confidence = arg;
+        return 0;
+    case 'F':
+        args->choice.field_confidence = arg;
+        return 0;
+    case 's':
+        args->choice.review_sample = arg;
         return 0;
     case ARGP_KEY_ARG:
         if (args->verb)
@@ -228,9 +247,11 @@ int cmd_clinic(int argc, char **argv)
         options,
         parse_option,
         "create --name NAME --country COUNTRY\nlist\n"
+        "settings --clinic UUID [--emergency-at SCORE] [--form-confidence SHARE] "
+        "[--field-confidence SHARE] [--review-sample SHARE]\n"
         "connect-square --clinic UUID --merchant ID --locations ID,... < TOKEN",
-        "Makes a clinic with its keys and prints its id; lists the clinics; or lets a clinic's "
-        "billing be read from Square.",
+        "Makes a clinic with its keys and prints its id; lists the clinics; shows and changes what "
+        "sends a clinic's forms to review; or lets its billing be read from Square.",
         NULL,
         NULL,
         NULL};
@@ -246,5 +267,7 @@ int cmd_clinic(int argc, char **argv)
         return run_list();
     if (str_eq(verb, STR("connect-square")))
         return run_connect_square(&args);
-    return tool_misused(NAME, "say create, list or connect-square");
+    if (str_eq(verb, STR("settings")))
+        return clinic_settings(args.clinic, &args.choice);
+    return tool_misused(NAME, "say create, list, settings or connect-square");
 }

@@ -458,18 +458,39 @@ struct problem *parsed_from_reader(struct arena *arena, struct str json,
     return NULL;
 }
 
-/* Systolic and diastolic pressure are corrected one at a time: each alone is a whole number. */
-static double correction_normal(struct arena *arena, const struct parsed_form *form,
-                                enum parsed_key key, struct str value, struct str *ret)
+/* Digits with at most one decimal point, and perhaps "C" or "°F". */
+static bool is_typed_temperature(struct str value)
 {
-    enum date_order order = form->day_first ? DATE_DAY_FIRST : DATE_MONTH_FIRST;
-    if (key != PARSED_SYSTOLIC_BP && key != PARSED_DIASTOLIC_BP)
-        return field_normal(arena, field_of_key(key), value, order, ret);
+    struct str rest = str_trim(value);
+    size_t digits = 0, points = 0;
+    for (; rest.n > 0; rest.p++, rest.n--) {
+        bool point = rest.p[0] == '.' || rest.p[0] == ',';
+        if (!point && (rest.p[0] < '0' || rest.p[0] > '9'))
+            break;
+        points += point;
+        digits += !point;
+    }
+    rest = str_trim(rest);
+    if (str_starts(rest, STR("°")))
+        rest = (struct str){rest.p + 2, rest.n - 2};
+    return digits > 0 && points < 2 && (rest.n == 0 || (rest.n == 1 && strchr("CcFf", rest.p[0])));
+}
+
+/* A person's number is taken as typed or refused: nothing is guessed as for a misread one, where
+ * "400" may be 40.0 and "974" 97 with its percent sign. Systolic and diastolic pressure are
+ * corrected one at a time: each alone is a whole number. */
+static double number_typed(struct arena *arena, enum parsed_key key, struct str value,
+                           struct str *ret)
+{
+    bool pressure = key == PARSED_SYSTOLIC_BP || key == PARSED_DIASTOLIC_BP;
     uint64_t v = 0;
-    value = str_trim(value);
-    if (!str_u64(value, 300, &v) || v < 20)
+    if (key == PARSED_TEMPERATURE)
+        return is_typed_temperature(value) &&
+               field_normal(arena, FIELD_TEMPERATURE, value, DATE_DAY_FIRST, ret) >= 1;
+    if (!str_u64(str_trim(value), 300, &v) ||
+        !(pressure ? v >= 20 : vital_plausible(field_of_key(key), (double)v)))
         return 0;
-    *ret = arena_str(arena, value);
+    *ret = str_of(arena_fmt(arena, "%d", (int)v));
     return 1;
 }
 
@@ -484,7 +505,11 @@ struct problem *parsed_correct(struct arena *arena, struct parsed_form *form, st
     struct parsed_value *v = &form->fields[key];
     struct str normal = STR_NONE;
     if (!parsed_is_blank(value)) {
-        if (correction_normal(arena, form, key, value, &normal) <= 0)
+        enum date_order order = form->day_first ? DATE_DAY_FIRST : DATE_MONTH_FIRST;
+        double fit = parsed_defs[key].number
+                         ? number_typed(arena, key, value, &normal)
+                         : field_normal(arena, field_of_key(key), value, order, &normal);
+        if (fit <= 0)
             return problem_field(arena, pointer, "the value does not fit this field");
         if (key == PARSED_DATE_OF_BIRTH && parsed_is_future(normal))
             return problem_field(arena, pointer, "must not be in the future");

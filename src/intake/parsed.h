@@ -94,7 +94,7 @@ struct parsed_form {
     int ms_decode, ms_ocr, ms_extract, ms_scrub, ms_triage;
 };
 
-/* What a clinic set; zero means the default. Thresholds in hundredths. */
+/* What a clinic set; zero means the default. Thresholds in hundredths; -1 lets everything pass. */
 struct parsed_policy {
     int emergency_at;                 /* 60; a clinic may set 50..70 */
     int form_review;                  /* 80: a form below goes to review */

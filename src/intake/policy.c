@@ -6,12 +6,18 @@
 #include "base/log.h"
 #include "intake/intake_internal.h"
 
+/* A clinic that sets 0 means that nothing is too doubtful, not the default. */
+static int set_or_none(int hundredths)
+{
+    return hundredths > 0 ? hundredths : -1;
+}
+
 struct parsed_policy intake_policy(const struct ctx *cx, const struct intake_settings *settings,
                                    struct triage_rules **ret_rules)
 {
     struct parsed_policy policy = {.emergency_at = settings->emergency_at,
-                                   .form_review = settings->review_confidence,
-                                   .field_review = settings->field_confidence};
+                                   .form_review = set_or_none(settings->review_confidence),
+                                   .field_review = set_or_none(settings->field_confidence)};
     *ret_rules = NULL;
     if (settings->overlay.n == 0)
         return policy;

@@ -167,6 +167,7 @@ struct sio_restore {
     struct str sid, pid; /* of the session, once read */
     const struct str *rooms;
     size_t room_count;
+    struct str since;              /* see struct sio_socket */
     struct str session;            /* as Redis keeps it */
     char offset[SIO_ENTRY_ID_MAX]; /* the last entry looked at */
     unsigned calls;
@@ -177,12 +178,15 @@ struct sio_restore {
 /* True when the decision is taken over; sio_accept_now is called later. */
 bool sio_restore_begin(struct sio_socket *socket);
 /* The socket may be restored from now on: its session is kept in Redis while it lives. */
-void sio_session_keep(struct sio_socket *socket);
+void sio_session_begin(struct sio_socket *socket);
 void sio_session_changed(struct sio_socket *socket); /* its rooms did */
 /* The socket is gone: its session waits for it, or is forgotten. */
 void sio_session_end(struct sio_socket *socket, enum sio_reason reason);
 void sio_sessions_fire(struct eio *eio, struct eio_deadline *deadline);
 void sio_sessions_stale(struct sio_adapter *adapter); /* Redis may have lost them */
+/* Whether one more step of restoring may be done for this socket; then it is counted. */
+bool sio_effort_take(const struct sio_socket *socket, struct str pid);
+void sio_effort_init(struct sio_server *server);
 
 /* ---- memory.c: the same without an adapter --------------------------------------------------- */
 

@@ -1,5 +1,10 @@
 /* Connection state recovery of one server alone: sessions and the last events in memory.
  *
+ * Not one store with recent.c: that keeps entries of others as they came, read when somebody asks,
+ * and nothing where it may have missed one; here are our own events as they were sent, which
+ * restoring only sends once more, and the numbers are ours too. What they share is small: to find
+ * an id, and to compare rooms, which stand here as texts and there as what the entry says.
+ *
  * The rule not to break: everything here has a limit: events by count, bytes and age, sessions by
  * count and age. What fell out cannot be restored, and the client is told so by a new session. */
 #include "socketio/adapter.h"
@@ -32,6 +37,7 @@ struct session {
     struct sio_map_node by_pid;
     struct sio_namespace *nsp;
     int64_t at_us;
+    struct sio_stream_id since;
     struct texts rooms;
     struct buf identity;
     char sid[21], pid[21];
@@ -184,6 +190,7 @@ void sio_memory_keep(struct sio_socket *socket)
     session->at_us = clock_mono_us();
     memcpy(session->sid, socket->sid, sizeof(session->sid));
     memcpy(session->pid, socket->pid, sizeof(session->pid));
+    session->since = socket->since;
     texts_add(&session->rooms, str_of(session->sid));
     for (struct sio_list *n = socket->rooms.next; n != &socket->rooms; n = n->next)
         texts_add(&session->rooms, buf_str(&SIO_OF(n, struct sio_member, in_socket)->room->name));
@@ -194,13 +201,13 @@ void sio_memory_keep(struct sio_socket *socket)
     forget(memory);
 }
 
-static bool is_there(const struct sio_memory *memory, const struct sio_namespace *nsp,
-                     struct sio_stream_id id)
+/* In any namespace: the offset of what a socket alone was sent is that of the last broadcast. */
+static bool is_there(const struct sio_memory *memory, struct sio_stream_id id)
 {
     for (struct sio_list *n = memory->all_events.prev; n != &memory->all_events; n = n->prev) {
         const struct event *event = SIO_OF(n, struct event, link);
         if (event->id.ms == id.ms && event->id.seq == id.seq)
-            return event->nsp == nsp;
+            return true;
     }
     return false;
 }
@@ -226,7 +233,9 @@ bool sio_memory_restore(struct sio_socket *socket, struct str pid, struct sio_st
     if (!node)
         return false;
     struct session *session = SIO_OF(node, struct session, by_pid);
-    bool good = session->nsp == socket->nsp && is_there(memory, socket->nsp, offset) &&
+    if (sio_stream_id_after(session->since, offset))
+        offset = session->since; /* what came before it was not missed */
+    bool good = session->nsp == socket->nsp && is_there(memory, offset) &&
                 ct_equal(buf_str(&session->identity), buf_str(&socket->identity)) &&
                 !sio_map_get(&socket->nsp->by_sid, str_of(session->sid));
     if (good) {
@@ -234,6 +243,7 @@ bool sio_memory_restore(struct sio_socket *socket, struct str pid, struct sio_st
         missed_send(memory, session, offset, socket->conn);
         memcpy(socket->sid, session->sid, sizeof(socket->sid));
         memcpy(socket->pid, session->pid, sizeof(socket->pid));
+        socket->since = session->since;
         socket->recovered = true;
         for (size_t at = 0; texts_next(&session->rooms, &at, &room);)
             sio_join(socket, room);

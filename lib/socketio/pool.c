@@ -77,9 +77,9 @@ void sio_pool_end(struct sio_pool *pool)
 
 /* FNV-1a with a random start: keys from clients are only looked up, never stored, and room names
  * are the application's. */
-static uint32_t hash_of(const struct sio_map *map, struct str key)
+uint32_t sio_hash(uint32_t seed, struct str key)
 {
-    uint32_t hash = 2166136261U ^ map->seed;
+    uint32_t hash = 2166136261U ^ seed;
     for (size_t i = 0; i < key.n; i++)
         hash = (hash ^ (uint8_t)key.p[i]) * 16777619U;
     return hash ^ (hash >> 15);
@@ -94,7 +94,7 @@ struct sio_map_node *sio_map_get(const struct sio_map *map, struct str key)
 {
     if (map->count == 0)
         return NULL;
-    uint32_t hash = hash_of(map, key);
+    uint32_t hash = sio_hash(map->seed, key);
     for (struct sio_map_node *n = *bucket_of(map, hash); n; n = n->next)
         if (n->hash == hash && str_eq(n->key, key))
             return n;
@@ -135,7 +135,7 @@ void sio_map_put(struct sio_map *map, struct sio_map_node *node, struct str key)
     if (map->mask == 0 || map->count > map->mask)
         map_grow(map);
     node->key = key;
-    node->hash = hash_of(map, key);
+    node->hash = sio_hash(map->seed, key);
     struct sio_map_node **bucket = bucket_of(map, node->hash);
     node->next = *bucket;
     *bucket = node;

@@ -79,6 +79,7 @@ struct sio_map {
     size_t count;
 };
 
+uint32_t sio_hash(uint32_t seed, struct str key);
 struct sio_map_node *sio_map_get(const struct sio_map *map, struct str key);
 /* The key must not be in the map and must outlive the node in it. */
 void sio_map_put(struct sio_map *map, struct sio_map_node *node, struct str key);

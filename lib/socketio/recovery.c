@@ -38,7 +38,10 @@ static void session_write(const struct sio_socket *socket, struct buf *json)
         buf_add_c(json, ',');
         sio_quote(json, buf_str(&SIO_OF(n, struct sio_member, in_socket)->room->name));
     }
-    buf_add_z(json, "],\"nsp\":"); /* Node writes and reads none */
+    buf_addf(
+        json, "],\"since\":\"%llu-%llu\"", (unsigned long long)socket->since.ms,
+        (unsigned long long)socket->since.seq); /* Node writes and reads neither this nor nsp */
+    buf_add_z(json, ",\"nsp\":");
     sio_quote(json, socket->nsp->name);
     buf_add_z(json, ",\"data\":{\"identity\":");
     sio_quote(json, buf_str(&socket->identity));
@@ -68,11 +71,20 @@ static unsigned recovery_ms(const struct sio_socket *socket)
 }
 
 /* For half as long again as a session lives, because it is renewed at half its time. */
-void sio_session_keep(struct sio_socket *socket)
+static void session_keep(struct sio_socket *socket)
 {
     socket->kept_us = clock_mono_us();
     if (socket->nsp->server->adapter)
         session_set(socket, recovery_ms(socket) + recovery_ms(socket) / 2);
+}
+
+void sio_session_begin(struct sio_socket *socket)
+{
+    char text[SIO_ENTRY_ID_MAX];
+    struct str last = sio_adapter_offset(socket, text);
+    if (!socket->recovered && last.p)
+        socket->since = sio_stream_id_of(last);
+    session_keep(socket);
 }
 
 void sio_session_end(struct sio_socket *socket, enum sio_reason reason)
@@ -119,7 +131,7 @@ static bool sessions_renew(struct sio_namespace *nsp, int64_t before_us)
         struct sio_socket *socket = SIO_OF(nsp->sockets.next, struct sio_socket, in_nsp);
         if (socket->kept_us > before_us)
             return false;
-        sio_session_keep(socket);
+        session_keep(socket);
         sio_list_del(&socket->in_nsp);
         sio_list_add(&nsp->sockets, &socket->in_nsp);
     }
@@ -136,6 +148,42 @@ void sio_sessions_fire(struct eio *eio, struct eio_deadline *deadline)
         more |= sessions_renew(SIO_OF(n, struct sio_namespace, all),
                                now - (int64_t)eio->options.recovery_ms * 500);
     eio_due_set(eio, DUE_SESSIONS, deadline, now + (more ? RENEW_MORE_US : RENEW_TICK_US));
+}
+
+/* ---- how much ----------------------------------------------------------------------------------
+ * An offset is the client's word, and looking through a whole stream for it costs 30 ms. So the
+ * steps (a restoration, or reading COUNT entries for it) done for one identity are counted: at most
+ * STEPS_MAX at once, one more each STEP_US. Whoever wants more begins anew, as one that was away
+ * for too long. Sockets without an identity are counted by session. */
+
+enum { EFFORT_SLOTS = 4096, STEPS_MAX = 240, STEP_US = 500000 };
+
+/* By hash: two in one slot share it, and lose at most a restoration by that. */
+struct sio_effort {
+    int64_t until_us[EFFORT_SLOTS]; /* when what was done is forgotten */
+    uint32_t seed;
+};
+
+void sio_effort_init(struct sio_server *server)
+{
+    server->effort = arena_make(server->arena, struct sio_effort);
+    random_bytes(&server->effort->seed, sizeof(server->effort->seed));
+}
+
+bool sio_effort_take(const struct sio_socket *socket, struct str pid)
+{
+    struct sio_server *server = socket->nsp->server;
+    struct sio_effort *effort = server->effort;
+    struct str who = socket->identity.len ? buf_str(&socket->identity) : pid;
+    int64_t *until = &effort->until_us[sio_hash(effort->seed, who) % EFFORT_SLOTS];
+    int64_t now = clock_mono_us();
+    if (*until > now + (int64_t)(STEPS_MAX - 1) * STEP_US) {
+        if (server->adapter)
+            server->adapter->stats.limited++;
+        return false;
+    }
+    *until = (*until > now ? *until : now) + STEP_US;
+    return true;
 }
 
 /* ---- the end of a restoration ------------------------------------------------------------------
@@ -192,6 +240,7 @@ static void restore_done(struct sio_restore *restore)
     memcpy(socket->sid, restore->sid.p, 20);
     memcpy(socket->pid, restore->pid.p, 20);
     socket->seen = sio_stream_id_of(str_of(restore->offset));
+    socket->since = sio_stream_id_of(restore->since);
     socket->recovered = true;
     for (size_t i = 0; i < restore->room_count; i++)
         sio_join(socket, restore->rooms[i]);
@@ -310,9 +359,10 @@ static void range_next(struct sio_restore *restore)
 {
     const struct sio_socket *socket = sio_get(restore->socket);
     restore->calls++;
-    if (!socket || redisAsyncCommand(restore->adapter->writer.ctx, range_done, restore,
-                                     "XRANGE %s (%s + COUNT %d", socket->nsp->stream->name,
-                                     restore->offset, COUNT) != REDIS_OK)
+    if (!socket || !sio_effort_take(socket, restore->pid) ||
+        redisAsyncCommand(restore->adapter->writer.ctx, range_done, restore,
+                          "XRANGE %s (%s + COUNT %d", socket->nsp->stream->name, restore->offset,
+                          COUNT) != REDIS_OK)
         restore_fail(restore);
 }
 
@@ -373,9 +423,20 @@ static bool session_read(struct sio_restore *restore, const struct sio_socket *s
         return false;
     if (!is_of_namespace(socket->nsp, arena, json))
         return false;
+    restore->since = STR("0-0");
+    text_member(arena, json, "since", SIO_ENTRY_ID_MAX - 1, &restore->since);
     if (sio_member(json, "data", &data))
         text_member(arena, data, "identity", SIO_IDENTITY_MAX, &identity);
     return ct_equal(identity, buf_str(&socket->identity));
+}
+
+/* A client may name an offset from before its session (stock ones do after one that was not
+ * restored): what came before its session it has not missed. */
+static void offset_clamp(struct sio_restore *restore)
+{
+    if (sio_stream_id_after(sio_stream_id_of(restore->since),
+                            sio_stream_id_of(str_of(restore->offset))))
+        sio_entry_id_copy(restore->offset, restore->since);
 }
 
 /* The answer whether the offset is still in the stream. */
@@ -398,10 +459,13 @@ static void session_in(redisAsyncContext *ctx, void *answer, void *data)
     size_t first;
     if (reply && reply->type == REDIS_REPLY_STRING)
         restore->session = arena_str(restore->arena, (struct str){reply->str, (size_t)reply->len});
-    if (!reply || !socket || restore->adapter->writer.ctx != ctx || !session_read(restore, socket))
+    if (!reply || !socket || restore->adapter->writer.ctx != ctx ||
+        !session_read(restore, socket)) {
         restore_fail(restore);
-    else if (sio_recent_after(socket->nsp->stream, sio_stream_id_of(str_of(restore->offset)),
-                              &first))
+        return;
+    }
+    offset_clamp(restore);
+    if (sio_recent_after(socket->nsp->stream, sio_stream_id_of(str_of(restore->offset)), &first))
         recent_look(restore, socket->nsp, first);
     else if (redisAsyncCommand(ctx, offset_in, restore, "XRANGE %s %s %s",
                                socket->nsp->stream->name, restore->offset,
@@ -443,10 +507,11 @@ bool sio_restore_begin(struct sio_socket *socket)
     struct arena *arena = arena_new(SESSION_ARENA_MAX);
     struct str pid, offset;
     struct sio_stream_id id = wish_read(arena, socket, &pid, &offset);
-    if (!adapter || !pid.p || !adapter->writer.is_up || !adapter->reading) {
+    bool may = pid.p && sio_effort_take(socket, pid);
+    if (!adapter || !may || !adapter->writer.is_up || !adapter->reading) {
         if (adapter)
             adapter->stats.not_restored++;
-        else if (pid.p)
+        else if (may)
             sio_memory_restore(socket, pid, id);
         arena_free(&arena);
         return false;

@@ -284,8 +284,10 @@ struct problem *sio_server_new(uv_loop_t *loop, struct http_server *http,
     struct sio_server *server = arena_make(eio->arena, struct sio_server);
     server->eio = eio;
     server_memory(server);
-    if (eio->options.recovery_ms)
+    if (eio->options.recovery_ms) {
         sio_memory_init(server);
+        sio_effort_init(server);
+    }
     eio->user = server;
     eio->sweep = sweep;
     eio->due[DUE_CONNECT].fire = connect_fire;

@@ -51,10 +51,11 @@ struct sio_socket {
     void *data;
     uint64_t mark; /* of the last broadcast that saw it */
     uint64_t ask_id;
-    int64_t kept_us;           /* when its session was last written; see recovery.c */
-    struct sio_stream_id seen; /* up to here it got everything by restoration */
-    struct buf identity;       /* the application's; a session is restored for the same one only */
-    struct buf wish;           /* the client's auth, when it asks for its old session */
+    int64_t kept_us;            /* when its session was last written; see recovery.c */
+    struct sio_stream_id seen;  /* up to here it got everything by restoration */
+    struct sio_stream_id since; /* its session began after this entry; {0}: not known */
+    struct buf identity;        /* the application's; a session is restored for the same one only */
+    struct buf wish;            /* the client's auth, when it asks for its old session */
     enum sio_state state;
     bool recovered;
     char sid[21];
@@ -100,6 +101,7 @@ struct sio_namespace {
 
 struct sio_adapter;
 struct sio_memory;
+struct sio_effort;
 struct sio_stream;
 
 struct sio_server {
@@ -111,6 +113,7 @@ struct sio_server {
     struct sio_list asking; /* struct sio_request: our questions to all servers */
     struct sio_adapter *adapter;
     struct sio_memory *memory; /* recovery without an adapter; NULL where it is off */
+    struct sio_effort *effort; /* spent on restorations; NULL where they are off */
     uint64_t mark;
     uint64_t sockets_now, deliveries, events_ignored;
 };

@@ -185,7 +185,8 @@ static void on_stats(struct sio_socket *socket, const struct sio_event *event, v
              "[{\"connections\":%llu,\"websockets\":%llu,\"sockets\":%llu,\"opened\":%llu,"
              "\"deliveries\":%llu,\"slow\":%llu,\"adapter\":{\"connected\":%s,\"entries\":%llu,"
              "\"delivered\":%llu,\"ignored\":%llu,\"malformed\":%llu,\"reconnects\":%llu,"
-             "\"restored\":%llu,\"notRestored\":%llu,\"classic\":%llu,\"answered\":%llu,"
+             "\"restored\":%llu,\"notRestored\":%llu,\"limited\":%llu,\"classic\":%llu,"
+             "\"answered\":%llu,"
              "\"missed\":%llu,\"unsent\":%llu}}]",
              (unsigned long long)s.connections, (unsigned long long)s.websockets,
              (unsigned long long)s.sockets, (unsigned long long)s.opened,
@@ -194,8 +195,9 @@ static void on_stats(struct sio_socket *socket, const struct sio_event *event, v
              (unsigned long long)a.delivered, (unsigned long long)a.ignored,
              (unsigned long long)a.malformed, (unsigned long long)a.reconnects,
              (unsigned long long)a.restored, (unsigned long long)a.not_restored,
-             (unsigned long long)a.classic, (unsigned long long)a.answered,
-             (unsigned long long)a.missed, (unsigned long long)a.unsent);
+             (unsigned long long)a.limited, (unsigned long long)a.classic,
+             (unsigned long long)a.answered, (unsigned long long)a.missed,
+             (unsigned long long)a.unsent);
     sio_answer(event->ack, buf_str(&args));
 }
 

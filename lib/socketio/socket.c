@@ -73,7 +73,7 @@ void sio_accept_now(struct sio_socket *socket)
     buf_free(&socket->wish);
     connect_send(socket);
     if (socket->pid[0])
-        sio_session_keep(socket);
+        sio_session_begin(socket);
     if (nsp->config.connected)
         nsp->config.connected(socket, nsp->config.user);
 }

@@ -337,7 +337,10 @@ void sio_disconnect(struct sio_socket *socket, bool close);
  * identity only (any bytes, at most SIO_IDENTITY_MAX; set before sio_accept): put into it
  * everything rooms depend on, and in the same namespace. With sio_adapter_redis sessions and events
  * live in Redis and any server on it may restore them; with recovery_ms alone they live in this
- * server's memory and end with it. */
+ * server's memory and end with it. An offset is the client's word: what came before its session is
+ * not sent, and one identity (without one, one session) gets 240 steps of restoring at once and two
+ * a second on each server; a step is a restoration, or 200 entries read from Redis for it. Beyond
+ * that its clients begin anew. */
 #define SIO_IDENTITY_MAX 512
 void sio_identity_set(struct sio_socket *socket, struct str identity);
 bool sio_is_recovered(const struct sio_socket *socket);
@@ -425,6 +428,7 @@ struct sio_adapter_stats {
     uint64_t saved;    /* sessions of lost connections */
     uint64_t restored;
     uint64_t not_restored; /* asked for in vain: too late, another identity, Redis down */
+    uint64_t limited;      /* of these: the identity had asked for too much */
 };
 struct sio_adapter_stats sio_adapter_stats(const struct sio_server *server);
 

@@ -111,6 +111,8 @@ void live_metrics(const struct live *live, struct buf *out)
     metric(out, "restored_total", "counter", "Sessions restored with what they missed.",
            a.restored);
     metric(out, "not_restored_total", "counter", "Sessions asked for in vain.", a.not_restored);
+    metric(out, "restore_limited_total", "counter",
+           "Of these, because a user asked for too much in a short time.", a.limited);
     metric(out, "resyncs_total", "counter",
            "Times all clients were told to read again because the stream was trimmed or emptied.",
            live->counts.resyncs);

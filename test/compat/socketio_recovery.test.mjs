@@ -194,6 +194,54 @@ test('whoever came before the stream was found is told that something may be mis
     await store.stop();
 });
 
+test('one user who asks for much again and again begins anew; others are restored', async () => {
+    const greedy = await listener(one, { auth: { token: 'greedy' } });
+    const modest = await listener(one, { auth: { token: 'modest' } });
+    const { _pid: pid, _lastOffset: offset } = greedy;
+    await Promise.all([lose(greedy), lose(modest)]);
+    const many = relay.pipeline();
+    for (let n = 0; n < 2000; n++)
+        many.xadd('socket.io', '*', 'uid', 'relay', 'nsp', '/', 'type', '3', 'data',
+            JSON.stringify({ packet: { type: 2, data: ['n', n] }, opts: { rooms: ['clinic:other'], except: [], flags: {} } }));
+    await many.exec();
+    const before = (await one.stats()).adapter.limited;
+    const from = performance.now();
+    let restored = 0;
+    const ranges = await rangesAsked(async () => {
+        for (let i = 0; i < 60; i++) {
+            await comeBack(greedy);
+            if (!greedy.recovered) break;
+            restored++;
+            assert.deepEqual([greedy._pid, greedy.got.filter((n) => n > 0)], [pid, []]);
+            await lose(greedy);
+            greedy._lastOffset = offset;
+        }
+    });
+    const regained = (performance.now() - from) / 500; // two steps a second
+    assert.ok(restored >= 15 && restored < 60, `restored ${restored} times`);
+    assert.ok(ranges <= 240 + regained, `${ranges} reads`);
+    assert.ok((await one.stats()).adapter.limited > before);
+    await comeBack(modest);
+    assert.equal(modest.recovered, true);
+    for (const s of [greedy, modest]) s.disconnect();
+});
+
+test('what came before its session a client has not missed, whatever offset it names', async () => {
+    const old = await listener(one);
+    const offset = old._lastOffset;
+    for (let n = 1; n < 5; n++) await send(n);
+    await until(() => old.got.length === 5, 'they were read');
+    const fresh = await one.connect({ transports: ['websocket'] });
+    fresh.got = [];
+    fresh.on('n', (n) => fresh.got.push(n));
+    fresh._lastOffset = offset; // as a stock client keeps it over a session that was not restored
+    await lose(fresh);
+    await send(5);
+    await comeBack(fresh);
+    assert.deepEqual([fresh.recovered, fresh.got], [true, [5]]);
+    for (const s of [old, fresh]) s.disconnect();
+});
+
 test('forged names and offsets give a new session', async () => {
     for (const [pid, offset] of [['x'.repeat(20), '1-1'], ['a*b\r\n', '1-1'], [1, 2], ['x'.repeat(5000), '$'], ['p', '+'], ['p', '99999999999999999999-1']]) {
         const socket = one.client({ transports: ['websocket'] });
@@ -274,5 +322,18 @@ test('one server without Redis restores from memory, for the same identity, what
     await comeBack(socket);
     assert.equal(socket.recovered, false);
     assert.notEqual(socket.id, id);
+    // One identity again and again, with however many clients: a bounded number of times.
+    const from = performance.now();
+    const crowd = await Promise.all(numbers(30).map(() => alone.connect({ transports: ['websocket'], auth: { token: 'crowd' } })));
+    const first = Promise.all(crowd.map((s) => next(s, 'n')));
+    await say(51);
+    await first;
+    let restored = 0;
+    for (let round = 0; round < 10; round++) {
+        await Promise.all(crowd.map(lose));
+        await Promise.all(crowd.map((s) => comeBack(s)));
+        restored += crowd.filter((s) => s.recovered).length;
+    }
+    assert.ok(restored >= 240 && restored <= 240 + (performance.now() - from) / 500, `${restored} of 300`);
     await alone.stop();
 });

@@ -73,11 +73,15 @@ class Client {
             const was = this.pid;
             [, this.pid] = me;
             this.up = true;
+            this.delay = 1000;
             this.note('up', was === this.pid);
         }
-        const offset = text.match(/,"(\d+-\d+)"\]/);
-        if (offset) [, this.offset] = offset;
-        if (text.endsWith('\x812')) this.send('3'); // a heartbeat
+        const offsets = [...text.matchAll(/,"(\d+-\d+)"\]/g)];
+        if (offsets.length) [, this.offset] = offsets.at(-1);
+        if (text.includes('\x81\x012')) { // a frame of one byte: a heartbeat
+            this.send('3');
+            this.note('beat');
+        }
     }
 
     cut() {
@@ -90,25 +94,30 @@ class Client {
         else this.note('failed');
         this.up = this.asked = false;
         setTimeout(() => this.open(), this.delay * (0.5 + Math.random()));
-        this.delay = this.note.connected() ? 1000 : Math.min(this.delay * 2, 5000);
+        this.delay = Math.min(this.delay * 2, 5000);
     }
 }
 
 function clientsMain() {
-    const counts = { up: 0, restored: 0, failed: 0 };
+    const counts = { up: 0, restored: 0, failed: 0, beats: 0, lost: 0 };
     let clients = [];
     let wanted = 0;
     let from = 0;
+    let cutting = true; // until all are up again
     yieldTo();
     const note = (what, restored) => {
         if (what === 'failed') counts.failed++;
+        if (what === 'beat') counts.beats++;
         if (what === 'down') counts.up--;
+        if (what === 'down' && !cutting) counts.lost++;
         if (what !== 'up') return;
         counts.up++;
         counts.restored += restored ? 1 : 0;
-        if (counts.up === wanted) say({ all: true, ...counts, cpu: cpuMs() - from });
+        if (counts.up < wanted || !cutting) return;
+        cutting = false;
+        say({ all: true, ...counts, cpu: cpuMs() - from });
+        Object.assign(counts, { beats: 0, lost: 0 }); // since the last report
     };
-    note.connected = () => false;
     readline.createInterface({ input: process.stdin }).on('line', async (line) => {
         const order = JSON.parse(line);
         if (order.open) {
@@ -121,6 +130,7 @@ function clientsMain() {
         }
         if (order.cut) {
             Object.assign(counts, { restored: 0, failed: 0 });
+            cutting = true;
             from = cpuMs();
             for (const client of clients) {
                 client.delay = 1000;
@@ -275,7 +285,7 @@ async function main() {
             const burn = spawn(process.execPath, [self, 'burn', String(back.cpu), String(took)], { stdio: 'inherit', detached: true });
             await new Promise((done) => burn.once('exit', done));
             const control = await stop();
-            console.log(`round ${round}: ${count} back in ${(took / 1000).toFixed(1)} s, ${back.restored} restored, ${back.failed} attempts failed; CPU ms: server ${spent}, clients ${back.cpu.toFixed(0)}`);
+            console.log(`round ${round}: ${count} back in ${(took / 1000).toFixed(1)} s, ${back.restored} restored, ${back.failed} attempts failed; before it ${back.beats} heartbeats answered, ${back.lost} lost unasked; CPU ms: server ${spent}, clients ${back.cpu.toFixed(0)}`);
             show('quiet', quiet);
             show('storm', storm);
             show('control', control);

@@ -273,6 +273,7 @@ static void reading_begin(struct sio_adapter *adapter)
 {
     adapter->reading = true;
     sio_adapter_told(adapter);
+    sio_restores_go(adapter);
     read_next(adapter);
 }
 
@@ -342,6 +343,7 @@ static void writer_up(struct redis_link *link)
 {
     sio_posts_up(link->user);
     sio_sessions_stale(link->user);
+    sio_restores_go(link->user);
 }
 
 static void writer_down(struct redis_link *link)
@@ -500,6 +502,7 @@ void sio_adapter_close(struct sio_server *server)
     if (!server->adapter)
         return;
     server->adapter->closed = true;
+    sio_restores_end(server->adapter);
     redis_link_close(&server->adapter->channel, false); /* first: from now on we are not counted */
     redis_link_close(&server->adapter->reader, false);  /* it waits for news */
     redis_link_close(&server->adapter->writer, true);

@@ -163,8 +163,9 @@ struct sio_restore {
     uint64_t serial;
     struct sio_adapter *adapter;
     struct sio_ref socket;
-    struct arena *arena; /* of the session */
-    struct str sid, pid; /* of the session, once read */
+    struct eio_deadline due; /* while it waits for Redis */
+    struct arena *arena;     /* of the session */
+    struct str sid, pid;     /* of the session; sid once read */
     const struct str *rooms;
     size_t room_count;
     struct str since;              /* see struct sio_socket */
@@ -177,6 +178,10 @@ struct sio_restore {
 
 /* True when the decision is taken over; sio_accept_now is called later. */
 bool sio_restore_begin(struct sio_socket *socket);
+/* Those who wait for Redis: it may be there now; it was not in time; it never will be. */
+void sio_restores_go(struct sio_adapter *adapter);
+void sio_restore_fire(struct eio *eio, struct eio_deadline *deadline);
+void sio_restores_end(struct sio_adapter *adapter);
 /* The socket may be restored from now on: its session is kept in Redis while it lives. */
 void sio_session_begin(struct sio_socket *socket);
 void sio_session_changed(struct sio_socket *socket); /* its rooms did */

@@ -89,16 +89,18 @@ bool eio_send(struct eio_session *session, struct eio_bytes *bytes, bool is_vola
     if (session->state != EIO_STATE_OPEN || session->doomed)
         return false;
     struct eio_queue *queue = session->ws ? &session->ws->queue : &session->queue;
-    bool busy = session->ws ? session->ws->writing : !session->poll && queue->first;
-    if (is_volatile && busy)
+    size_t max = eio->options.queue_max_bytes;
+    if (queue->bytes + bytes->buf.len > max && session->ws)
+        eio_ws_flush(session->ws); /* a healthy client may only be waiting for its turn */
+    bool is_over = queue->bytes + bytes->buf.len > max;
+    bool is_busy = session->ws ? session->ws->writing : !session->poll;
+    if (is_volatile && (is_busy || is_over)) {
+        eio->stats.volatile_dropped++;
         return false;
-    if (queue->bytes + bytes->buf.len > eio->options.queue_max_bytes) {
-        if (session->ws)
-            eio_ws_flush(session->ws); /* a healthy client may only be waiting for its turn */
-        if (queue->bytes + bytes->buf.len > eio->options.queue_max_bytes) {
-            eio_doom(session, SIO_SLOW_CONSUMER);
-            return false;
-        }
+    }
+    if (is_over) {
+        eio_doom(session, SIO_SLOW_CONSUMER);
+        return false;
     }
     eio->stats.packets_out++;
     if (session->ws) {

@@ -79,6 +79,7 @@ enum eio_due {
     DUE_REQUEST,
     DUE_RESUBSCRIBE,
     DUE_SESSIONS,
+    DUE_RESTORE,
     DUE_OPEN,
     DUE_DOOMED,
     DUE__COUNT

@@ -17,6 +17,7 @@
 #include "socketio/msgpack_json.h"
 
 enum { COUNT = 200, CALLS_MAX = 100, SESSION_NAME_MAX = 64, RENEWED_AT_ONCE = 100 };
+#define REDIS_WAIT_US     3000000L /* a server that was just started finds Redis in this time */
 #define RENEW_TICK_US     1000000L
 #define RENEW_MORE_US     50000L /* where more are due: the others on the loop have their turn */
 #define SESSION_ARENA_MAX ((size_t)64 << 20)
@@ -498,6 +499,49 @@ static struct sio_stream_id wish_read(struct arena *arena, const struct sio_sock
     return sio_stream_id_of(offset);
 }
 
+static bool is_ready(const struct sio_adapter *adapter)
+{
+    return adapter->writer.is_up && adapter->reading;
+}
+
+static void session_ask(struct sio_restore *restore)
+{
+    if (redisAsyncCommand(restore->adapter->writer.ctx, session_in, restore, "GETDEL " KEY "%b",
+                          restore->pid.p, restore->pid.n) != REDIS_OK)
+        restore_fail(restore);
+}
+
+/* The first of those who wait, which waits no longer; NULL: nobody does. */
+static struct sio_restore *waiting_next(const struct sio_adapter *adapter)
+{
+    struct sio_list *all = &adapter->server->eio->due[DUE_RESTORE].list;
+    if (sio_list_empty(all))
+        return NULL;
+    struct eio_deadline *due = SIO_OF(all->next, struct eio_deadline, link);
+    eio_due_clear(due);
+    return SIO_OF(due, struct sio_restore, due);
+}
+
+void sio_restores_go(struct sio_adapter *adapter)
+{
+    struct sio_restore *restore;
+    while (is_ready(adapter) && (restore = waiting_next(adapter)))
+        session_ask(restore);
+}
+
+void sio_restore_fire(struct eio *eio, struct eio_deadline *deadline)
+{
+    (void)eio;
+    restore_fail(SIO_OF(deadline, struct sio_restore, due));
+}
+
+void sio_restores_end(struct sio_adapter *adapter)
+{
+    struct sio_restore *restore;
+    while ((restore = waiting_next(adapter)))
+        restore_fail(restore);
+}
+
 bool sio_restore_begin(struct sio_socket *socket)
 {
     struct sio_server *server = socket->nsp->server;
@@ -508,7 +552,7 @@ bool sio_restore_begin(struct sio_socket *socket)
     struct str pid, offset;
     struct sio_stream_id id = wish_read(arena, socket, &pid, &offset);
     bool may = pid.p && sio_effort_take(socket, pid);
-    if (!adapter || !may || !adapter->writer.is_up || !adapter->reading) {
+    if (!adapter || !may) {
         if (adapter)
             adapter->stats.not_restored++;
         else if (may)
@@ -520,8 +564,12 @@ bool sio_restore_begin(struct sio_socket *socket)
     restore->adapter = adapter;
     restore->socket = sio_ref(socket);
     restore->arena = arena;
+    restore->pid = pid;
     memcpy(restore->offset, offset.p, offset.n);
     socket->state = SIO_STATE_RESTORING;
-    redisAsyncCommand(adapter->writer.ctx, session_in, restore, "GETDEL " KEY "%b", pid.p, pid.n);
+    if (is_ready(adapter))
+        session_ask(restore);
+    else
+        eio_due_set(server->eio, DUE_RESTORE, &restore->due, clock_mono_us() + REDIS_WAIT_US);
     return true;
 }

@@ -295,6 +295,7 @@ struct problem *sio_server_new(uv_loop_t *loop, struct http_server *http,
     eio->due[DUE_REQUEST].fire = sio_request_fire;
     eio->due[DUE_RESUBSCRIBE].fire = sio_resubscribe_fire;
     eio->due[DUE_SESSIONS].fire = sio_sessions_fire;
+    eio->due[DUE_RESTORE].fire = sio_restore_fire;
     *ret = server;
     return NULL;
 }

@@ -5,7 +5,8 @@
  * ev(x) -> ev-back x, bcast {room,ev,data} to the room, bye (disconnects with close), askme -> q 1
  * with an answer within 2 s -> q-ack with the answer, go [{n,size,gap}] -> n broadcasts tick
  * {seq,t,pad} of size bytes, gap ms apart, stats (ack) -> the server's counters, count(room, ack)
- * -> how many are in it, and how many sio_each visits. "/doctor" is open and has echo. What goes
+ * -> how many are in it, and how many sio_each visits, volatile {n,size} (ack) -> n volatile events
+ * v {seq,pad} to the client, and how many were sent. "/doctor" is open and has echo. What goes
  * between servers is in sio_echo_many.c. */
 #include "socketio/sio_echo.h"
 
@@ -183,7 +184,8 @@ static void on_stats(struct sio_socket *socket, const struct sio_event *event, v
     CLEANUP(buf_free) struct buf args = BUF_MAX(4096);
     buf_addf(&args,
              "[{\"connections\":%llu,\"websockets\":%llu,\"sockets\":%llu,\"opened\":%llu,"
-             "\"deliveries\":%llu,\"slow\":%llu,\"adapter\":{\"connected\":%s,\"entries\":%llu,"
+             "\"deliveries\":%llu,\"slow\":%llu,\"dropped\":%llu,\"adapter\":{\"connected\":%s,"
+             "\"entries\":%llu,"
              "\"delivered\":%llu,\"ignored\":%llu,\"malformed\":%llu,\"reconnects\":%llu,"
              "\"restored\":%llu,\"notRestored\":%llu,\"limited\":%llu,\"classic\":%llu,"
              "\"answered\":%llu,"
@@ -191,13 +193,13 @@ static void on_stats(struct sio_socket *socket, const struct sio_event *event, v
              (unsigned long long)s.connections, (unsigned long long)s.websockets,
              (unsigned long long)s.sockets, (unsigned long long)s.opened,
              (unsigned long long)s.deliveries, (unsigned long long)s.closed[SIO_SLOW_CONSUMER],
-             a.connected ? "true" : "false", (unsigned long long)a.entries,
-             (unsigned long long)a.delivered, (unsigned long long)a.ignored,
-             (unsigned long long)a.malformed, (unsigned long long)a.reconnects,
-             (unsigned long long)a.restored, (unsigned long long)a.not_restored,
-             (unsigned long long)a.limited, (unsigned long long)a.classic,
-             (unsigned long long)a.answered, (unsigned long long)a.missed,
-             (unsigned long long)a.unsent);
+             (unsigned long long)s.volatile_dropped, a.connected ? "true" : "false",
+             (unsigned long long)a.entries, (unsigned long long)a.delivered,
+             (unsigned long long)a.ignored, (unsigned long long)a.malformed,
+             (unsigned long long)a.reconnects, (unsigned long long)a.restored,
+             (unsigned long long)a.not_restored, (unsigned long long)a.limited,
+             (unsigned long long)a.classic, (unsigned long long)a.answered,
+             (unsigned long long)a.missed, (unsigned long long)a.unsent);
     sio_answer(event->ack, buf_str(&args));
 }
 
@@ -236,6 +238,7 @@ struct problem *kit_contract(uv_loop_t *loop, struct sio_server *server)
         {"askme", on_askme},
         {"go", on_go},
         {"stats", on_stats},
+        {"volatile", kit_volatile},
         {"count", on_count},
         {"say", kit_say},
         {"join-all", kit_join_all},

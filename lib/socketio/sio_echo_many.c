@@ -1,4 +1,4 @@
-/* sio_echo --kit: what goes between servers.
+/* sio_echo --kit: what goes between servers, and volatile events.
  *
  * say {room,ev,args} (ack) broadcasts to a room, and answers when the broadcast is on its way;
  * join-all, leave-all {room} and bye-all {room} move the sockets of the client's room or of `room`;
@@ -31,6 +31,26 @@ void kit_say(struct sio_socket *socket, const struct sio_event *event, void *use
     sio_broadcast(sio_namespace_of(socket), &(struct sio_target){.rooms = rooms, .room_count = 1},
                   name.data, args);
     sio_answer(event->ack, STR("[]"));
+}
+
+void kit_volatile(struct sio_socket *socket, const struct sio_event *event, void *user)
+{
+    (void)user;
+    struct str what, number;
+    uint64_t n = 0, size = 0, sent = 0;
+    if (!sio_arg(event->args, 0, &what) || !sio_member(what, "n", &number) ||
+        !str_u64(number, 100000, &n) || !sio_member(what, "size", &number) ||
+        !str_u64(number, 1U << 20, &size))
+        return;
+    CLEANUP(buf_free) struct buf args = BUF_MAX(size + 64);
+    for (uint64_t seq = 0; seq < n; seq++) {
+        args.len = 0;
+        buf_addf(&args, "[{\"seq\":%llu,\"pad\":\"%0*d\"}]", (unsigned long long)seq, (int)size, 0);
+        sent += sio_emit_volatile(socket, "v", buf_str(&args));
+    }
+    args.len = 0;
+    buf_addf(&args, "[%llu]", (unsigned long long)sent);
+    sio_answer(event->ack, buf_str(&args));
 }
 
 static void move(struct sio_socket *socket, const struct sio_event *event,

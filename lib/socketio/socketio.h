@@ -178,8 +178,9 @@ struct sio_stats {
     uint64_t packets_out;
     uint64_t bytes_in; /* payload bytes */
     uint64_t bytes_out;
-    uint64_t deliveries;     /* packets put in a client's queue by broadcasts */
-    uint64_t events_ignored; /* no handler */
+    uint64_t deliveries;       /* packets put in a client's queue by broadcasts */
+    uint64_t events_ignored;   /* no handler */
+    uint64_t volatile_dropped; /* volatile packets that a client could not take */
     uint64_t closed[SIO_REASON__COUNT];
 };
 struct sio_stats sio_server_stats(const struct sio_server *server);
@@ -312,7 +313,8 @@ void sio_emit(struct sio_socket *socket, const char *event, struct str args);
 void sio_emit_binary(struct sio_socket *socket, const char *event, struct str args,
                      struct sio_attachments binary);
 
-/* The same, unless the client cannot take it right now: true when it was sent. */
+/* The same, unless the client cannot take it right now (it has not read what was written, or no GET
+ * of it waits): true when it was sent, else it is counted. A client is never dropped for it. */
 bool sio_emit_volatile(struct sio_socket *socket, const char *event, struct str args);
 
 /* Sends an event that wants an answer. `answered` is called exactly once: with the arguments (and

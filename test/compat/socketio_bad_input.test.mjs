@@ -170,6 +170,43 @@ test('a client that sends no pong is dropped', async () => {
     await quick.stop();
 });
 
+test('volatile events a client cannot take are dropped and counted, the client is not', async () => {
+    const fast = await echo.connect({ transports: ['websocket'] });
+    let got = 0;
+    fast.on('v', () => got++);
+    assert.equal(await fast.timeout(5000).emitWithAck('volatile', { n: 5, size: 10 }), 5);
+    assert.equal(got, 5); // they came before the answer
+    const before = await echo.stats();
+    const slow = await rawSocket();
+    await slow.until('pingInterval');
+    slow.write(frame('40'));
+    await slow.until('40{"sid"');
+    slow.socket.pause();
+    slow.write(frame('420["volatile",{"n":600,"size":40000}]')); // 24 MB: more than the kernel and the cap hold
+    await until(async () => (await echo.stats()).dropped > before.dropped, 'some are dropped', { seconds: 20 });
+    assert.equal((await echo.stats()).slow, before.slow);
+    slow.socket.resume();
+    await until(() => /430\[\d+\]/.test(slow.got.subarray(-200).toString('latin1')), 'the answer behind them', { seconds: 20 });
+    const sent = Number(slow.got.subarray(-200).toString('latin1').match(/430\[(\d+)\]/)[1]);
+    assert.ok(sent > 0 && sent < 600, `${sent} of 600`);
+    assert.equal((await echo.stats()).dropped - before.dropped, 600 - sent);
+    slow.socket.destroy();
+    fast.disconnect();
+});
+
+test('a volatile event reaches a polling client only while a GET of it waits, as with Node', async () => {
+    const sid = await session();
+    await post(sid, '40');
+    await poll(sid);
+    await post(sid, '420["volatile",{"n":1,"size":1}]');
+    assert.equal(await (await poll(sid)).text(), '430[0]');
+    const waiting = poll(sid);
+    await sleep(200);
+    await post(sid, '421["volatile",{"n":1,"size":1}]');
+    assert.match(await (await waiting).text(), /^42\["v",\{"seq":0,"pad":"\d"\}\]\x1e431\[1\]$/);
+    await post(sid, '1');
+});
+
 test('a slow reader is dropped at its cap and counted, the others get everything', async () => {
     const roomy = await Echo.start('--kit', '--ping-interval', '60000', '--ping-timeout', '60000', '--connect-timeout', '60000');
     const slow = await rawTools(() => roomy).rawSocket();

@@ -141,6 +141,28 @@ test('a session is restored across a restart of the server', async () => {
     await other.stop();
 });
 
+test('a server that has not found Redis yet restores when it has, and lets in anew when it does not', async () => {
+    const [lucky, lost] = [await listener(one), await listener(one)];
+    await Promise.all([lose(lucky), lose(lost)]);
+    await send(1);
+    const seen = lucky.got.length;
+    redis.part.child.kill('SIGSTOP');
+    const nowhere = Echo.start(...flags().map((f) => (f === redis.url ? 'redis://127.0.0.1:1' : f)));
+    const three = await Echo.start(...flags());
+    lucky.io.uri = three.url;
+    lucky.connect();
+    const back = comeBack(lost, await nowhere);
+    await sleep(500);
+    assert.equal(lucky.connected, false, 'it waits for Redis');
+    redis.part.child.kill('SIGCONT');
+    await connected(lucky);
+    assert.deepEqual([lucky.recovered, lucky.got.slice(seen)], [true, [1]]);
+    await back;
+    assert.deepEqual([lost.recovered, lost.got.includes(1)], [false, false]);
+    for (const s of [lucky, lost]) s.disconnect();
+    await Promise.all([three.stop(), (await nowhere).stop()]);
+});
+
 test('a session is not restored for somebody else, and lives in one place at a time', async () => {
     const socket = await listener(one, { auth: { token: 'alice' } });
     const { id } = socket;

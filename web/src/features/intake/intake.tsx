@@ -77,7 +77,7 @@ function DropZone() {
 function QueueRow({ item }: { item: QueueItem }) {
     const lockedByOther = item.lockedBy && item.lockedBy !== me.value?.id && item.lockedUntil && Date.parse(item.lockedUntil) > Date.now();
     return (
-        <li class="row">
+        <li class="row waits">
             <div class="row-main">
                 <When at={item.createdAt} />
                 {lockedByOther && <span class="dim">{t('review.locked')}</span>}

@@ -7,11 +7,12 @@ import { useEffect, useState } from 'preact/hooks';
 import { t } from '../../app/i18n';
 import { me, unsaved } from '../../app/session';
 import { ApiProblem, patch } from '../../lib/api';
-import { useForm } from '../../lib/query';
+import { useForm, useFormState } from '../../lib/query';
 import { FIELDS, type FieldKey, type Form, type Parsed } from '../../lib/types';
 import { Badge, Disclaimer, Loaded, Problem, Title, UrgencyBadge } from '../../ui/parts';
 import { LayoutNote } from './layout_note';
 import { PageView } from './page_view';
+import { isRead, Running } from './sent_form';
 import { fieldText, Reasons, refusalText, ReviewWhy } from './why';
 
 type Edits = Partial<Record<FieldKey, string>>;
@@ -52,12 +53,13 @@ function Field({ name, parsed, value, locked, wrong, onEdit, onFocus }: FieldPro
     const { confidence, value: was, learned } = parsed.fields[name];
     const doubtful = was !== null && confidence < 0.6;
     const hint = `hint-${name}`;
-    const notes = [doubtful && t('review.doubtful'), learned && t('review.learned'), wrong && t('review.wrong')].filter(Boolean).join(' · ');
+    const notes = [doubtful && t('review.doubtful'), wrong && t('review.wrong')].filter(Boolean).join(' · ');
     return (
         <label class={`field ${LONG.includes(name) ? 'long' : ''} ${doubtful || wrong ? 'doubt' : ''}`}>
             <span>
                 {fieldText(name)}
                 {was !== null && <span class="dim"> {`${Math.round(confidence * 100)}\u00a0%`}</span>}
+                {learned && <span class="dim"> · {t('review.learned')}</span>}
             </span>
             <input
                 {...inputKind(name)}
@@ -169,8 +171,29 @@ function Unread({ form }: { form: Form }) {
     );
 }
 
+// Still being read: how far it is, and the form as soon as it is done. Its emergency may be known
+// before; that there is none is not.
+function Unfinished({ form }: { form: Form }) {
+    const queries = useQueryClient();
+    const state = useFormState(form.formId).data;
+    const done = state && (isRead(state) || state.status === 'FAILED');
+    useEffect(() => {
+        if (done) void queries.invalidateQueries({ queryKey: ['forms', form.formId, 'whole'] });
+    }, [done]);
+    return (
+        <>
+            <p class="result-line">
+                {(state ?? form).alertId && <Badge tone="bad">{t('forms.emergency')}</Badge>}
+                {form.roomNumber && <span class="room">{t('room', { room: form.roomNumber })}</span>}
+            </p>
+            <Running state={state ?? form} />
+        </>
+    );
+}
+
 function Summary({ form }: { form: Form }) {
     if (form.status === 'FAILED') return <Unread form={form} />;
+    if (!isRead(form)) return <Unfinished form={form} />;
     return (
         <>
             <p class="result-line">
@@ -210,7 +233,6 @@ export default function Review({ id }: { id: string }) {
             <Loaded query={query}>
                 {form && <Summary form={form} />}
                 {form?.parsed && <Editor form={form} etag={query.data!.etag} parsed={form.parsed} />}
-                {form && !form.parsed && form.status !== 'FAILED' && <p class="empty">{t('review.notYet')}</p>}
             </Loaded>
         </>
     );

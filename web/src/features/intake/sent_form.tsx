@@ -8,7 +8,7 @@ import { Badge, Disclaimer, Problem, UrgencyBadge } from '../../ui/parts';
 import { Reasons, refusalText, ReviewWhy } from './why';
 import { mayRetry, send, type Sent } from './uploads';
 
-const isRead = (s: FormState) => s.status === 'PROCESSED' || s.status === 'REVIEW' || s.status === 'CONFIRMED';
+export const isRead = (s: FormState) => s.status === 'PROCESSED' || s.status === 'REVIEW' || s.status === 'CONFIRMED';
 
 function Refused({ sent, code }: { sent: Sent; code: string }) {
     return (
@@ -23,7 +23,7 @@ function Refused({ sent, code }: { sent: Sent; code: string }) {
     );
 }
 
-function Running({ state }: { state: FormState | undefined }) {
+export function Running({ state }: { state: FormState | undefined }) {
     const text = state ? t(`formStatus.${state.status}`) : t('forms.sending');
     return (
         <div class="running">

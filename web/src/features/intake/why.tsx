@@ -32,8 +32,11 @@ export function whyText(code: string): string {
 }
 
 export function ReviewWhy({ why }: { why: string[] }) {
-    // What cannot be read is missing too; once is enough.
-    const shown = why.filter((code) => !why.includes(code.replace('missing:', 'unreadable:')) || !code.startsWith('missing:'));
+    // What cannot be read is missing too, and too much to black out withholds the page; once is enough.
+    const said = (code: string) =>
+        (code.startsWith('missing:') && why.includes(code.replace('missing:', 'unreadable:'))) ||
+        (code === 'redaction-incomplete' && why.includes('page-withheld'));
+    const shown = why.filter((code) => !said(code));
     return (
         <div class="note warn">
             <p>

@@ -134,6 +134,26 @@ describe('outbox', () => {
         assert.deepEqual([n, low, high], ['104', '1', '104']);
     });
 
+    test('what users heard is forgotten after 10000 events and named for 50, what roles heard always', async () => {
+        await superuser('outbox', 'DELETE FROM outbox; DELETE FROM outbox_counters');
+        const tell = (number, ...rooms) => superuser('outbox', `UPDATE outbox_counters SET last_seq = ${number - 1}; ${act}
+            INSERT INTO outbox (clinic_id, kind, name, rooms) VALUES ('${clinic}', 'event', 'e', '{${rooms.join()}}'); COMMIT`);
+        const prev = async () => (await superuser('outbox', 'SELECT prev FROM outbox ORDER BY clinic_seq DESC LIMIT 1'))[0].prev;
+        const heard = async () => (await superuser('outbox', 'SELECT heard FROM outbox_counters'))[0].heard;
+        await tell(1, 'u:old', 'c:DOCTOR');
+        await tell(2, 'u:new');
+        assert.deepEqual(await prev(), { 'u:old': 1, 'c:DOCTOR': 1 });
+        await tell(52, 'c:ADMIN'); // 51 after the old one, 50 after the new one
+        assert.deepEqual(await prev(), { 'u:new': 2, 'c:DOCTOR': 1 });
+        await tell(90, 'u:old'); // its own, however long ago
+        assert.deepEqual(await prev(), { 'u:old': 1, 'c:DOCTOR': 1, 'c:ADMIN': 52 });
+        assert.deepEqual(await heard(), { 'u:old': 90, 'u:new': 2, 'c:DOCTOR': 1, 'c:ADMIN': 52 });
+        await tell(10_002, 'c:ADMIN');
+        assert.deepEqual(await heard(), { 'u:old': 90, 'u:new': 2, 'c:DOCTOR': 1, 'c:ADMIN': 10_002 });
+        await tell(10_003, 'c:ADMIN'); // 10001 after the new one
+        assert.deepEqual(await heard(), { 'u:old': 90, 'c:DOCTOR': 1, 'c:ADMIN': 10_003 });
+    });
+
     test('a commit wakes the relay, a rollback does not', () =>
         connected('nexacore_app', 'outbox', (relay) => connected('nexacore_app', 'outbox', async (client) => {
             const heard = [];

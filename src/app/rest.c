@@ -7,11 +7,6 @@
 #include "base/cleanup.h"
 #include "base/crypt.h"
 
-struct cursor {
-    int64_t a, b;
-    struct uuid id;
-};
-
 /* Ranks, row numbers and times of the years 1 to 9999 in microseconds all lie between these, and
  * the database can negate or convert everything between them. */
 #define KEY_MIN (-62135596800000000)
@@ -25,7 +20,7 @@ static bool key_possible(int64_t key)
 static struct problem *cursor_read(struct http_request *rq, struct str text, struct page *page)
 {
     CLEANUP(buf_free) struct buf bytes = BUF_MAX(64);
-    struct cursor c;
+    struct page_key c;
     if (!base64_add_decoded(&bytes, text) || bytes.len != sizeof(c))
         return problem_new(rq->arena, PROBLEM_BAD_REQUEST, "the cursor is not one of ours");
     memcpy(&c, bytes.data, sizeof(c));
@@ -49,17 +44,27 @@ struct problem *page_read(struct http_request *rq, struct page *ret)
     return cursor.p ? cursor_read(rq, cursor, ret) : NULL;
 }
 
-void page_next(struct jw *w, bool more, int64_t a, int64_t b, struct uuid id)
+size_t list_begin(struct jw *w, struct http_response *rs, const struct page *page, size_t found)
 {
-    jw_key(w, "nextCursor");
-    if (!more) {
-        jw_null(w);
-        return;
-    }
-    struct cursor c = {a, b, id};
+    *w = jw_to(&rs->body);
+    jw_obj(w);
+    jw_key(w, "items");
+    jw_arr(w);
+    return page && found > (size_t)page->limit ? (size_t)page->limit : found;
+}
+
+void list_end(struct jw *w, const struct page_key *next)
+{
     CLEANUP(buf_free) struct buf text = BUF_MAX(128);
-    base64url_add(&text, (struct str){(const char *)&c, sizeof(c)});
-    jw_str(w, buf_str(&text));
+    jw_end(w);
+    jw_key(w, "nextCursor");
+    if (next) {
+        base64url_add(&text, (struct str){(const char *)next, sizeof(*next)});
+        jw_str(w, buf_str(&text));
+    } else {
+        jw_null(w);
+    }
+    jw_end(w);
 }
 
 void etag_set(struct http_response *rs, int64_t version)

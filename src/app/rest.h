@@ -19,9 +19,15 @@ struct page {
 };
 struct problem *page_read(struct http_request *rq, struct page *ret);
 
-/* Writes "nextCursor": null at the end of the list, or the key of the last row written. A query
- * asks for limit + 1 rows, so `more` is known. */
-void page_next(struct jw *w, bool more, int64_t a, int64_t b, struct uuid id);
+/* Begins a list's answer, {"items":[ , for `found` rows; gives how many of them to write: a query
+ * asks for limit + 1 rows, so that one too many says that there are more. Without a page: all. */
+size_t list_begin(struct jw *w, struct http_response *rs, const struct page *page, size_t found);
+/* Ends it: `next` is the sort key of the last row written, NULL when there are no more. */
+struct page_key {
+    int64_t a, b;
+    struct uuid id;
+};
+void list_end(struct jw *w, const struct page_key *next);
 
 /* ETag "v<version>" (RFC 9110 section 8.8.3). */
 void etag_set(struct http_response *rs, int64_t version);

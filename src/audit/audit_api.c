@@ -94,25 +94,17 @@ static void row_write(struct jw *w, const struct pg_result *r, size_t i)
     jw_end(w);
 }
 
-static void list_write(struct http_response *rs, const struct pg_result *rows, size_t limit)
+static void list_write(struct http_response *rs, const struct pg_result *rows,
+                       const struct page *page)
 {
-    size_t count = pg_rows(rows);
-    bool more = count > limit;
-    if (more)
-        count = limit;
-    struct jw w = jw_to(&rs->body);
-    jw_obj(&w);
-    jw_key(&w, "items");
-    jw_arr(&w);
-    for (size_t i = 0; i < count; i++)
+    struct jw w;
+    size_t shown = list_begin(&w, rs, page, pg_rows(rows));
+    for (size_t i = 0; i < shown; i++)
         row_write(&w, rows, i);
-    jw_end(&w);
-    if (more)
-        page_next(&w, true, pg_get_time(rows, count - 1, 12), pg_get_int(rows, count - 1, 0),
-                  UUID_NONE);
-    else
-        page_next(&w, false, 0, 0, UUID_NONE);
-    jw_end(&w);
+    list_end(&w, shown < pg_rows(rows)
+                     ? &(struct page_key){pg_get_time(rows, shown - 1, 12),
+                                          pg_get_int(rows, shown - 1, 0), UUID_NONE}
+                     : NULL);
 }
 
 static struct problem *list(struct http_request *rq, struct http_response *rs)
@@ -131,7 +123,7 @@ static struct problem *list(struct http_request *rq, struct http_response *rs)
                  PG_P_TIME_OR_NULL(f.to_us), PG_P_BOOL(f.page.resumed), PG_P_TIME(f.page.a),
                  PG_P_INT(f.page.b), PG_P_INT(f.page.limit + 1)));
     TRY(pg_tx_commit(&tx));
-    list_write(rs, rows, (size_t)f.page.limit);
+    list_write(rs, rows, &f.page);
     return NULL;
 }
 

@@ -191,16 +191,11 @@ struct problem *intake_layouts_list(struct http_request *rq, struct http_respons
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     TRY(tx_begin(&tx, cx, PG_READ_ONE));
     TRY(PG_QUERY(&tx, &listed, &r, PG_P_UUID(cx->clinic_id)));
-    struct jw w = jw_to(&rs->body);
-    jw_obj(&w);
-    jw_key(&w, "items");
-    jw_arr(&w);
-    for (size_t i = 0; i < pg_rows(r); i++)
+    struct jw w;
+    size_t count = list_begin(&w, rs, NULL, pg_rows(r)); /* a clinic has 64 at most */
+    for (size_t i = 0; i < count; i++)
         row_write(r, i, &w);
-    jw_end(&w);
-    jw_key(&w, "nextCursor");
-    jw_null(&w); /* a clinic has 64 at most */
-    jw_end(&w);
+    list_end(&w, NULL);
     return pg_tx_commit(&tx);
 }
 

@@ -184,20 +184,13 @@ static struct problem *list(struct http_request *rq, struct http_response *rs)
     TRY(tx_begin(&tx, cx, PG_READ_ONE));
     TRY(patients_list(&tx, cx, &filter, &rows, &count));
     TRY(pg_tx_commit(&tx));
-    bool more = count > (size_t)filter.page.limit;
-    if (more)
-        count--;
-    struct jw w = jw_to(&rs->body);
-    jw_obj(&w);
-    jw_key(&w, "items");
-    jw_arr(&w);
-    for (size_t i = 0; i < count; i++)
+    struct jw w;
+    size_t shown = list_begin(&w, rs, &filter.page, count);
+    for (size_t i = 0; i < shown; i++)
         patient_write(&w, &rows[i]);
-    jw_end(&w);
-    const struct patient *last = count ? &rows[count - 1] : NULL;
-    page_next(&w, more && last, last ? last->urgency_rank : 0, last ? last->arrived_us : 0,
-              last ? last->id : UUID_NONE);
-    jw_end(&w);
+    list_end(&w, shown < count ? &(struct page_key){rows[shown - 1].urgency_rank,
+                                                    rows[shown - 1].arrived_us, rows[shown - 1].id}
+                               : NULL);
     return NULL;
 }
 

@@ -124,7 +124,8 @@ static struct problem *list_all(struct http_request *rq, struct http_response *r
         queue_write(&w, rq->arena, (enum queue)queue, own);
     }
     jw_end(&w);
-    page_next(&w, false, 0, 0, UUID_NONE);
+    jw_key(&w, "nextCursor");
+    jw_null(&w);
     jw_key(&w, "asOf");
     jw_time(&w, clock_wall_us());
     jw_end(&w);

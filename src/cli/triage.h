@@ -4,6 +4,10 @@
 
 #include <stdbool.h>
 
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/problem.h"
+
 struct triage_args {
     const char *step;
     bool explain;
@@ -13,6 +17,13 @@ struct triage_args {
     const char *clinic, *forms;
     bool all, remove;
 };
+
+/* Scores the patient in `line`, a JSON object
+ * {"id","lang","age_months","sex","complaint","symptoms", "vitals"}, with the built-in rules and
+ * appends a line to `out`: score, level, emergency, review, or with `explain` the whole result as
+ * JSON. What is made lives in the arena. Fails on what is not JSON. */
+struct problem *triage_score_line(struct arena *arena, struct str line, bool explain,
+                                  struct buf *out);
 
 /* Each returns the exit status; replay 3 when some form would be scored otherwise. */
 int triage_replay(const struct triage_args *args);

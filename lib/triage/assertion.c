@@ -8,6 +8,9 @@
 #include "base/cleanup.h"
 
 #define REACH_MAX 40 /* tokens looked at on either side */
+#define OPENING_MAX                                                                                \
+    3 /* words before the relative whom the text is about: "help, my mother ..."                   \
+       */
 
 /* How far each kind reaches, in tokens between trigger and mention; 0: it has no reach. */
 static const uint8_t reach[TRIGGER__COUNT] = {
@@ -46,7 +49,8 @@ static bool is_shadowed(const struct matches *all, size_t a, struct span mention
         bool runs_on = o->owner == TRIGGER_PSEUDO && o->from > m->from && o->to > m->to;
         if (runs_on && is_negation(m->owner) && !in_mention)
             return true; /* "que no" before "no para" */
-        if (o->from > m->from || (is_negation(o->owner) && is_negation(m->owner)))
+        if (o->from > m->from || (is_negation(o->owner) && is_negation(m->owner)) ||
+            o->owner == TRIGGER_EXP_NOW)
             continue;
         if (o->to >= m->to && o->words > m->words && !in_mention)
             return true;
@@ -78,7 +82,8 @@ void contexts_protect(struct contexts *c, const bool *taken)
     for (size_t i = 0; i < c->triggers.n; i++) {
         const struct match *m = &c->triggers.m[i];
         bool clear = true;
-        bool names = m->owner == TRIGGER_EXP_REPORT || m->owner == TRIGGER_EXP_LINK;
+        bool names = m->owner == TRIGGER_EXP_REPORT || m->owner == TRIGGER_EXP_LINK ||
+                     m->owner == TRIGGER_EXP_NOW;
         for (size_t at = m->from; at < m->to && !names; at++)
             clear = clear && !taken[at];
         if (clear)
@@ -166,6 +171,53 @@ static bool is_reporter(const struct contexts *c, const struct match *m)
     return false;
 }
 
+static bool token_is(const struct tokens *t, size_t at, const struct str *words, size_t n)
+{
+    struct str word = {t->norm + t->t[at].norm, t->t[at].norm_len};
+    for (size_t i = 0; i < n; i++) {
+        if (str_eq(word, words[i]))
+            return true;
+    }
+    return false;
+}
+
+/* True for the relative with whom a sentence begins and to whom something happens now: "my husband
+ * is not breathing" is said for the patient by who brings him, and "wife collapsed". "My father had
+ * a heart attack", "my father collapsed and died" and whatever is dated are the family's history.
+ */
+static bool is_patient(const struct contexts *c, const struct match *m)
+{
+    static const struct str mine[] = {STR("my"), STR("mi"), STR("our"), STR("nuestra"),
+                                      STR("nuestro")};
+    static const struct str apart[] = {STR("friend"),   STR("roommate"),  STR("neighbor"),
+                                       STR("coworker"), STR("classmate"), STR("amigo"),
+                                       STR("amiga"),    STR("vecino"),    STR("vecina"),
+                                       STR("colega"),   STR("companero"), STR("companera")};
+    static const struct str gone[] = {STR("died"),     STR("dead"),   STR("dies"),  STR("murio"),
+                                      STR("fallecio"), STR("muerto"), STR("muerta")};
+    const struct tokens *t = c->tokens;
+    const struct matches *all = &c->triggers;
+    bool own = token_is(t, m->from, mine, ARRAY_LEN(mine)) || /* "mi papa" is one trigger */
+               (m->from > 0 && token_is(t, m->from - 1, mine, ARRAY_LEN(mine)));
+    struct span s = sentence_of(t, m->from, m->to);
+    if ((!own && m->from > s.from) || m->from - s.from > OPENING_MAX ||
+        token_is(t, m->to - 1, apart, ARRAY_LEN(apart)))
+        return false; /* a friend comes for himself */
+    bool now = false;
+    for (size_t i = first_trigger(all, s.from); i < all->n && all->m[i].from < s.to; i++) {
+        const struct match *o = &all->m[i];
+        if (o->owner == TRIGGER_HIST_PRE || o->owner == TRIGGER_HIST_POST ||
+            o->owner == TRIGGER_HIST_NEAR || o->owner == TRIGGER_HYPO_PRE)
+            return false;
+        now |= o->owner == TRIGGER_EXP_NOW && o->from == m->to && o->to > link_end(c, m->to);
+    }
+    for (size_t at = s.from; at < s.to; at++) {
+        if (token_is(t, at, gone, ARRAY_LEN(gone)))
+            return false;
+    }
+    return now;
+}
+
 /* True when a token in (from, to] follows a colon: another label begins between. */
 static bool has_label(const struct tokens *t, size_t from, size_t to)
 {
@@ -230,7 +282,7 @@ static bool pre_reaches(const struct contexts *c, const struct match *m, struct 
     bool near = m->owner == TRIGGER_HIST_NEAR || m->owner == TRIGGER_NEG_NEAR;
     if (near && has_brk(t, m->to, mention.from, BRK_COMMA))
         return false;
-    if (is_relative(m->owner) && is_reporter(c, m))
+    if (is_relative(m->owner) && (is_reporter(c, m) || is_patient(c, m)))
         return false;
     /* "does not eat, does not breathe": the second denies for itself */
     if (is_negation(m->owner) && c->denies[mention.from] &&

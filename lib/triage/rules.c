@@ -15,9 +15,9 @@
 static const char *const level_names[] = {"LOW", "MODERATE", "URGENT", "CRITICAL"};
 static const char *const persist_names[] = {"cur", "24h", "any"};
 static const char *const trigger_kind_names[TRIGGER__COUNT] = {
-    "pseudo",     "neg_pre",    "neg_near",  "neg_post",    "poss_pre", "poss_post", "hypo_pre",
-    "hist_pre",   "hist_near",  "hist_post", "hist_pseudo", "exp_pre",  "exp_child", "exp_link",
-    "exp_report", "exp_pseudo", "answer",    "term",        "term_weak"};
+    "pseudo",     "neg_pre",   "neg_near",   "neg_post",    "poss_pre", "poss_post", "hypo_pre",
+    "hist_pre",   "hist_near", "hist_post",  "hist_pseudo", "exp_pre",  "exp_child", "exp_link",
+    "exp_report", "exp_now",   "exp_pseudo", "answer",      "term",     "term_weak"};
 
 struct loader {
     struct triage_rules *rules;

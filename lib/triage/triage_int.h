@@ -92,6 +92,7 @@ enum trigger_kind {
     TRIGGER_EXP_CHILD,  /* "my son": another person only where the patient is grown up */
     TRIGGER_EXP_LINK,   /* joins a relative and the illness: "mother with", "padre tiene" */
     TRIGGER_EXP_REPORT, /* who tells or brings, beside the relative: "mother says", "by his wife" */
+    TRIGGER_EXP_NOW,    /* what befalls a relative now: "my husband is not", "mi papa no" */
     TRIGGER_EXP_PSEUDO,
     TRIGGER_ANSWER,    /* denies only as the answer to a label: "fever: no" */
     TRIGGER_TERM,      /* ends the reach of what stands before it */

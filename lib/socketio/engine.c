@@ -461,9 +461,11 @@ static void before_sleep(uv_prepare_t *prepare)
 
 /* ---- birth and death of the engine ----------------------------------------------------------- */
 
-static void options_fill(struct sio_options *o)
+static void options_fill(struct arena *arena, struct sio_options *o)
 {
     o->path = o->path ? o->path : "/socket.io/";
+    if (*o->path && o->path[strlen(o->path) - 1] != '/')
+        o->path = arena_fmt(arena, "%s/", o->path); /* as Node does */
     o->ping_interval_ms = o->ping_interval_ms ? o->ping_interval_ms : 25000;
     o->ping_timeout_ms = o->ping_timeout_ms ? o->ping_timeout_ms : 20000;
     o->connect_timeout_ms = o->connect_timeout_ms ? o->connect_timeout_ms : 45000;
@@ -514,7 +516,7 @@ struct problem *eio_new(uv_loop_t *loop, struct http_server *http,
     eio->hooks = *hooks;
     eio->user = user;
     eio->options = *options;
-    options_fill(&eio->options);
+    options_fill(eio->arena, &eio->options);
     engine_memory(eio);
     struct problem *p = eio_routes_add(eio, http);
     if (p) {

@@ -172,16 +172,25 @@ static _Noreturn void give_up(const char *what)
     exit(2);
 }
 
-static unsigned number(const char *text)
+/* The value of the flag at hand. */
+static unsigned number(const char *name, unsigned least, unsigned most)
 {
     uint64_t n;
-    if (!str_u64(str_of(text), 1U << 30, &n))
-        give_up("a flag wants a number");
+    char what[96];
+    snprintf(what, sizeof(what), "--%s wants a number from %u to %u", name, least, most);
+    if (!str_u64(str_of(optarg), most, &n) || n < least)
+        give_up(what);
     return (unsigned)n;
 }
 
+/* Of everything but the port: 0 would mean the default, silently. */
+static unsigned amount(const char *name)
+{
+    return number(name, 1, 1U << 30);
+}
+
 /* True when the flag is one about other servers. */
-static bool adapter_flag_set(struct flags *flags, int flag)
+static bool adapter_flag_set(struct flags *flags, int flag, const char *name)
 {
     switch (flag) {
     case REDIS:
@@ -191,10 +200,10 @@ static bool adapter_flag_set(struct flags *flags, int flag)
         flags->adapter.stream = optarg;
         return true;
     case STREAMS:
-        flags->adapter.stream_count = number(optarg);
+        flags->adapter.stream_count = amount(name);
         return true;
     case MAX_LENGTH:
-        flags->adapter.max_length = number(optarg);
+        flags->adapter.max_length = amount(name);
         return true;
     case CHANNEL:
         flags->adapter.channel = optarg;
@@ -204,38 +213,38 @@ static bool adapter_flag_set(struct flags *flags, int flag)
     }
 }
 
-static void flag_set(struct flags *flags, int flag)
+static void flag_set(struct flags *flags, int flag, const char *name)
 {
-    if (adapter_flag_set(flags, flag))
+    if (adapter_flag_set(flags, flag, name))
         return;
     switch (flag) {
     case PORT:
-        flags->port = number(optarg);
+        flags->port = number(name, 0, 65535);
         flags->port_given = true;
         break;
     case PATH:
         flags->options.path = optarg;
         break;
     case PING_INTERVAL:
-        flags->options.ping_interval_ms = number(optarg);
+        flags->options.ping_interval_ms = amount(name);
         break;
     case PING_TIMEOUT:
-        flags->options.ping_timeout_ms = number(optarg);
+        flags->options.ping_timeout_ms = amount(name);
         break;
     case CONNECT_TIMEOUT:
-        flags->options.connect_timeout_ms = number(optarg);
+        flags->options.connect_timeout_ms = amount(name);
         break;
     case UPGRADE_TIMEOUT:
-        flags->options.upgrade_timeout_ms = number(optarg);
+        flags->options.upgrade_timeout_ms = amount(name);
         break;
     case MAX_PAYLOAD:
-        flags->options.payload_max_bytes = number(optarg);
+        flags->options.payload_max_bytes = amount(name);
         break;
     case MAX_QUEUE:
-        flags->options.queue_max_bytes = number(optarg);
+        flags->options.queue_max_bytes = amount(name);
         break;
     case MAX_CONNECTIONS:
-        flags->options.connections_max = number(optarg);
+        flags->options.connections_max = amount(name);
         break;
     case RECOVERY:
         flags->options.recovery_ms = 120000;
@@ -291,8 +300,12 @@ static struct flags flags_read(int argc, char **argv)
                     .connect_timeout_ms = 1000,
                     .payload_max_bytes = 1000000},
     };
-    for (int flag; (flag = getopt_long(argc, argv, "", options, NULL)) != -1;)
-        flag_set(&flags, flag);
+    for (int flag, at = 0; (flag = getopt_long(argc, argv, "", options, &at)) != -1;)
+        flag_set(&flags, flag, options[at].name);
+    if (flags.engine_only + flags.kit + flags.client_suite > 1)
+        give_up("--engine-only, --kit and --client-suite exclude each other");
+    if (flags.engine_only && (flags.redis || flags.options.recovery_ms))
+        give_up("--engine-only knows neither --redis nor --recovery");
     client_suite_defaults(&flags);
     if (optind < argc)
         give_up("there are no arguments but flags");

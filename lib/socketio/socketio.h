@@ -133,7 +133,7 @@ void sio_loop_free(struct sio_loop **loop);
 /* ---- the server ------------------------------------------------------------------------------ */
 
 struct sio_options {
-    const char *path;            /* NULL: "/socket.io/"; ends in '/' */
+    const char *path;            /* NULL: "/socket.io/"; gets a '/' where it ends in none */
     unsigned ping_interval_ms;   /* 0: 25000 */
     unsigned ping_timeout_ms;    /* 0: 20000 */
     unsigned connect_timeout_ms; /* 0: 45000; to the first accepted namespace */

@@ -1,8 +1,9 @@
 // The stock socket.io-client against the C server.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 
-import { connected, Echo, next, sleep, until } from './socketio_echo.mjs';
+import { connected, Echo, echoProgram, next, sleep, until } from './socketio_echo.mjs';
 
 let echo;
 before(async () => {
@@ -208,7 +209,7 @@ test('--kit go: n events of that size, that far apart, with the monotonic time i
 });
 
 test('flags: path, ping interval and timeout, largest payload, and a path that is not the server', async () => {
-    const other = await Echo.start('--path', '/live/', '--ping-interval', '1234', '--ping-timeout', '567', '--max-payload', '5000');
+    const other = await Echo.start('--path', '/live', '--ping-interval', '1234', '--ping-timeout', '567', '--max-payload', '5000');
     const open = JSON.parse((await (await fetch(`${other.url}/live/?EIO=4&transport=polling`)).text()).slice(1));
     assert.deepEqual([open.pingInterval, open.pingTimeout, open.maxPayload], [1234, 567, 5000]);
     assert.equal((await fetch(`${other.url}/live/?EIO=4&transport=polling&sid=${open.sid}`, { method: 'POST', body: '4'.repeat(5001) })).status, 413);
@@ -234,6 +235,24 @@ test('flags: --engine-only echoes messages as they are', async () => {
     await other.stop();
 });
 
-test('flags that are none end with one line and exit code 2', async () => {
-    await assert.rejects(Echo.start('--ping-interval', 'soon'), /sio_echo: a flag wants a number|the process ended/);
+test('flags and values that are none end with one line on stderr and exit code 2', () => {
+    const numbers = ['ping-interval', 'ping-timeout', 'connect-timeout', 'max-payload'].flatMap((name) =>
+        ['soon', '0', '-5', '1e3', '', '99999999999'].map((value) => [new RegExp(`^sio_echo: --${name} wants a number from 1 to \\d+$`), `--${name}`, value]));
+    const wrong = [...numbers,
+        [/--port wants a number from 0 to 65535/, '--port', '65536'],
+        [/the route live\/ is malformed/, '--path', 'live'],
+        [/not a Redis URL/, '--redis', 'http://127.0.0.1'],
+        [/not a Redis URL/, '--redis', 'redis://127.0.0.1:port'],
+        [/option '--redis' requires an argument/, '--redis'],
+        [/option '--recovery' doesn't allow an argument/, '--recovery=1'],
+        [/exclude each other/, '--engine-only', '--kit'],
+        [/knows neither/, '--engine-only', '--recovery'],
+        [/unrecognized option '--nope'/, '--nope'],
+        [/no arguments but flags/, 'extra']];
+    for (const [line, ...flags] of wrong) {
+        const { status, stdout, stderr } = spawnSync(echoProgram, flags, { encoding: 'utf8', timeout: 20_000 });
+        assert.equal(status, 2, flags.join(' '));
+        assert.match(stderr.trimEnd(), line);
+        assert.deepEqual([stdout, stderr.trimEnd().split('\n').length], ['', 1], flags.join(' '));
+    }
 });

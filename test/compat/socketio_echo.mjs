@@ -14,6 +14,7 @@ import { sleep, startPart, until } from '../../tools/lib/process.mjs';
 import { root } from '../../tools/lib/system.mjs';
 
 const build = resolve(root, process.env.NEXACORE_BUILD ?? 'build-test');
+export const echoProgram = process.env.SIO_ECHO ?? join(build, 'sio_echo');
 
 export class Echo {
     // Flags of sio_echo, or {program} for another one without flags.
@@ -22,7 +23,7 @@ export class Echo {
         const other = flags[0]?.program;
         echo.dir = fs.mkdtempSync(join(os.tmpdir(), 'sio-echo-'));
         echo.log = join(echo.dir, 'log');
-        const program = other ? join(build, other) : (process.env.SIO_ECHO ?? join(build, 'sio_echo'));
+        const program = other ? join(build, other) : echoProgram;
         echo.part = startPart(other ?? 'sio_echo', program, other ? [] : ['--port', '0', ...flags], { log: echo.log });
         await echo.part.ready(() => {
             echo.port = Number(echo.part.logText().match(/\{"port":(\d+)\}/)?.[1]);

@@ -170,6 +170,25 @@ test('a client that sends no pong is dropped', async () => {
     await quick.stop();
 });
 
+test('a client that never stops talking holds up nobody else', async () => {
+    const N = 800_000;
+    const polite = await echo.connect({ transports: ['websocket'] });
+    const chatty = await rawSocket();
+    await chatty.until('pingInterval');
+    chatty.write(frame('40'));
+    await chatty.until('40{"sid"');
+    let seen = 0;
+    chatty.socket.removeAllListeners('data');
+    chatty.socket.on('data', (d) => (seen += d.toString('latin1').split('"ev-back"').length - 1));
+    const one = frame('42["ev",1]');
+    chatty.write(Buffer.concat(Array.from({ length: N }, () => one)));
+    await until(() => seen > 0, 'the talk has begun', { seconds: 20 });
+    for (let i = 0; i < 5; i++) assert.equal(await polite.timeout(10_000).emitWithAck('echo', i), i);
+    assert.ok(seen < N / 2, `5 answers, while ${seen} of ${N} of the others were heard`);
+    chatty.socket.destroy();
+    polite.disconnect();
+});
+
 test('volatile events a client cannot take are dropped and counted, the client is not', async () => {
     const fast = await echo.connect({ transports: ['websocket'] });
     let got = 0;

@@ -320,6 +320,26 @@ async function session() {
 }
 const poll = async (sid) => (await fetch(at(`EIO=4&transport=polling&sid=${sid}`))).text();
 
+test('while the database cannot say who may stay nobody is closed, who comes is told, and then it is asked again', async () => {
+    const doctor = await world.listen('doctor2');
+    const before = await metric('roll_failed_total');
+    await world.sql('ALTER TABLE users RENAME TO users_away');
+    try {
+        await until(async () => (await metric('roll_failed_total')) > before, 'asked in vain', { seconds: 20 });
+        const error = await world.listen('admin').catch((e) => e);
+        assert.equal(error.data?.status >= 500, true, JSON.stringify(error.data));
+        assert.doesNotMatch(error.message, /users|relation|SQL/i);
+    } finally {
+        await world.sql('ALTER TABLE users_away RENAME TO users');
+    }
+    assert.deepEqual(doctor.disconnects, []);
+    (await world.listen('admin')).close();
+    const { userId } = world.account('doctor2');
+    await world.sql('UPDATE users SET is_active = false WHERE id = $1', [userId]);
+    await until(() => doctor.disconnects.length > 0, 'closed', { seconds: 10 });
+    await world.sql('UPDATE users SET is_active = true WHERE id = $1', [userId]);
+});
+
 test('bad input is refused in clear words, and the node goes on', async () => {
     const old = await fetch(at('EIO=3&transport=polling'));
     assert.deepEqual([old.status, await old.json()], [400, { code: 5, message: 'Unsupported protocol version' }]);

@@ -100,15 +100,18 @@ test('while the issuer hangs, tokens with an unknown key hold nobody up', async 
     await new Promise((resolve) => setTimeout(resolve, 5500)); // the issuer may be asked again
     keys.hang = true;
     try {
+        const strangers = Array.from({ length: 64 }, () => mint('kid-unknown').token);
         const from = Date.now();
         const timed = async (token) => ({ status: (await me(token)).status, ms: Date.now() - from });
-        const unknown = Array.from({ length: 64 }, () => timed(mint('kid-unknown').token));
+        const unknown = strangers.map(timed);
         await until(() => keys.held.length > 0, 'the issuer asked', { seconds: 3 });
         const fine = await Promise.all(Array.from({ length: 16 }, () => timed(honest)));
-        assert.deepEqual(fine.filter((a) => a.status !== 200 || a.ms > 2000), []);
+        assert.deepEqual(fine.filter((a) => a.status !== 200), []);
         const refused = await Promise.all(unknown);
         assert.deepEqual(refused.filter((a) => a.status !== 401), []);
-        assert.ok(refused.filter((a) => a.ms > 2000).length <= 1, 'only the one who asks may wait');
+        const asks = Math.max(...refused.map((a) => a.ms)); // 3 s
+        const later = [...refused, ...fine].filter((a) => a.ms > asks - 250);
+        assert.equal(later.length, 1, `only the one who asks may wait: ${JSON.stringify(later)}`);
         assert.equal(keys.held.length, 1);
     } finally {
         keys.hang = false;

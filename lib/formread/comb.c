@@ -4,6 +4,7 @@
 #define CELLS_MIN   5
 #define FRAME_SHARE 0.8 /* of the cell, which is taken a little too large */
 #define STRIP       4   /* pixels; frames lean a little */
+#define BLANK       215 /* grey of paper */
 
 /* Dividers at even distances; groups ("DD MM YYYY") may stand a little apart. */
 bool comb_is(const int *xs, int n, int em)
@@ -57,22 +58,55 @@ static struct rect cell_inner(const struct page *page, struct rect cell)
     return (struct rect){cell.x, cell.y + top, cell.w, cell.h - top - bottom};
 }
 
-static bool cell_ink(const struct page *page, struct rect cell, struct rect *ret)
+/* Blanks what runs along the edges of the cell's picture: `mask` within `zone`. */
+static void edge_blank(PIX *pix, PIX *mask, struct rect zone)
 {
-    struct rect inner = {cell.x + 2, cell.y + 1, cell.w - 4, cell.h - 2};
-    *ret = ink_bounds(page, inner);
-    int off_middle = ret->y + ret->h / 2 - (cell.y + cell.h / 2);
-    bool dash = ret->w * 4 > cell.w && off_middle * 4 < cell.h && off_middle * 4 > -cell.h;
-    return ret->w >= 2 && (ret->h * 5 > cell.h || dash);
+    BOX *box = boxCreate(zone.x, zone.y, zone.w, zone.h);
+    CLEANUP(pix_free) PIX *part = box ? pixClipRectangle(mask, box, NULL) : NULL;
+    CLEANUP(pix_free) PIX *wide = part ? pixDilateBrick(NULL, part, 3, 3) : NULL;
+    boxDestroy(&box);
+    if (wide != NULL)
+        pixPaintThroughMask(pix, wide, zone.x, zone.y, BLANK);
 }
 
-/* Copies one character onto the strip, as high in it as in its cell of the row `r`, and returns
- * where the next goes. */
-static int strip_add(const struct page *page, PIX *strip, struct rect r, struct rect ink, int x,
-                     int space)
+/* The cell's picture without the long strokes close to its sides: leaning rests of its frame. */
+static PIX *cell_clip(const struct page *page, struct rect cell)
+{
+    BOX *box = boxCreate(cell.x, cell.y, cell.w, cell.h);
+    PIX *pix = box ? pixClipRectangle(page->clean, box, NULL) : NULL;
+    boxDestroy(&box);
+    CLEANUP(pix_free) PIX *bin = pix ? pixThresholdToBinary(pix, 170) : NULL;
+    if (bin == NULL)
+        return pix;
+    int w = pixGetWidth(pix), h = pixGetHeight(pix), side = w / 6, edge = h / 6;
+    CLEANUP(pix_free) PIX *upright = pixOpenBrick(NULL, bin, 1, h / 2 > 2 ? h / 2 : 2);
+    CLEANUP(pix_free) PIX *level = pixOpenBrick(NULL, bin, w * 2 / 5 > 2 ? w * 2 / 5 : 2, 1);
+    if (upright != NULL && level != NULL) {
+        edge_blank(pix, upright, (struct rect){0, 0, side, h});
+        edge_blank(pix, upright, (struct rect){w - side, 0, side, h});
+        edge_blank(pix, level, (struct rect){0, 0, w, edge});
+        edge_blank(pix, level, (struct rect){0, h - edge, w, edge});
+    }
+    return pix;
+}
+
+/* Where the ink of a cell's picture is; false when there is none but specks. */
+static bool cell_ink(PIX *pix, struct rect *ret)
+{
+    const struct page alone = {.clean = pix};
+    int w = pixGetWidth(pix), h = pixGetHeight(pix);
+    *ret = ink_bounds(&alone, (struct rect){2, 1, w - 4, h - 2});
+    int off_middle = ret->y + ret->h / 2 - h / 2;
+    bool dash = ret->w * 4 > w && off_middle * 4 < h && off_middle * 4 > -h;
+    return ret->w >= 2 && (ret->h * 5 > h || dash);
+}
+
+/* Copies one character onto the strip, `down` pixels from its upper end as it stands in its row,
+ * and returns where the next goes. */
+static int strip_add(PIX *strip, PIX *cell, struct rect ink, int x, int down, int space)
 {
     int from = ink.x > 2 ? ink.x - 2 : 0;
-    pixRasterop(strip, x, 12 + ink.y - r.y, ink.w + 4, ink.h, PIX_SRC, page->clean, from, ink.y);
+    pixRasterop(strip, x, 12 + ink.y + down, ink.w + 4, ink.h, PIX_SRC, cell, from, ink.y);
     return x + ink.w + 4 + space;
 }
 
@@ -83,14 +117,15 @@ PIX *comb_strip(const struct page *page, struct rect r, const int *xs, int n)
     PIX *strip = pixCreate(r.w * 2 + 60, r.h + 24, 8);
     if (strip == NULL)
         return NULL;
-    pixSetAllArbitrary(strip, 215);
+    pixSetAllArbitrary(strip, BLANK);
     for (int i = 1; i < n; i++) {
         struct rect cell = {xs[i - 1], r.y, xs[i] - xs[i - 1], r.h}, ink;
         if (cell.w < page->em / 2) /* the gap between two groups of cells */
             continue;
         cell = cell_inner(page, cell);
-        if (cell_ink(page, cell, &ink)) {
-            x = strip_add(page, strip, r, ink, x, space);
+        CLEANUP(pix_free) PIX *pix = cell_clip(page, cell);
+        if (pix != NULL && cell_ink(pix, &ink)) {
+            x = strip_add(strip, pix, ink, x, cell.y - r.y, space);
             blanks = 0;
             any = true;
         } else if (++blanks == 1) {

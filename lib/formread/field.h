@@ -59,6 +59,10 @@ double field_normal(struct arena *arena, enum field field, struct str raw, enum 
  * "13121946". Two-digit years are of the last hundred years before `this_year`. */
 double date_normal(struct str raw, enum date_order order, int this_year, char ret[11]);
 
+/* How usual a normal value is among patients, 1 or less: to choose between readings, never to make
+ * or refuse one. Fields that are no vitals: 1. */
+double field_likely(enum field field, struct str normal);
+
 /* A vital inside the range that a living patient can have. */
 bool vital_plausible(enum field field, double value);
 

@@ -123,6 +123,27 @@ static void test_vitals_have_one_unit_and_a_possible_range(void **state)
     check_field(FIELD_CONSCIOUSNESS, "see chart", NULL);
 }
 
+static void test_usual_vitals_are_preferred_and_rare_ones_not_refused(void **state)
+{
+    (void)state;
+    assert_true(field_likely(FIELD_BLOOD_PRESSURE, STR("120/80")) >= 1);
+    assert_true(field_likely(FIELD_TEMPERATURE, STR("36.70")) >= 1);
+    assert_true(field_likely(FIELD_SPO2, STR("98")) >= 1);
+    static const struct {
+        enum field field;
+        const char *rare;
+    } rare[] = {{FIELD_BLOOD_PRESSURE, "120/118"},
+                {FIELD_BLOOD_PRESSURE, "60/30"},
+                {FIELD_TEMPERATURE, "31.67"},
+                {FIELD_SPO2, "52"},
+                {FIELD_HEART_RATE, "210"}};
+    for (size_t i = 0; i < ARRAY_LEN(rare); i++) {
+        double likely = field_likely(rare[i].field, str_of(rare[i].rare));
+        assert_true(likely > 0.2 && likely < 1);
+    }
+    assert_true(field_likely(FIELD_PHONE, STR("6175550139")) >= 1);
+}
+
 static void test_ids_and_names_keep_what_belongs_to_them(void **state)
 {
     (void)state;
@@ -298,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_days_that_do_not_exist_are_no_dates),
         cmocka_unit_test(test_phones_become_ten_digits),
         cmocka_unit_test(test_vitals_have_one_unit_and_a_possible_range),
+        cmocka_unit_test(test_usual_vitals_are_preferred_and_rare_ones_not_refused),
         cmocka_unit_test(test_ids_and_names_keep_what_belongs_to_them),
         cmocka_unit_test(test_folding_drops_accents_and_signs),
         cmocka_unit_test(test_pixels_are_limited_from_the_header),

@@ -2,7 +2,8 @@
  *
  * The rule not to break: no call here may open a file; all models are loaded in formread_open,
  * before the jail closes. */
-#include "formread/handnum_data.h"
+#include "formread/hand_data.h"
+#include "formread/hand.h"
 #include "formread/page.h"
 #include "formread/text.h"
 
@@ -22,23 +23,6 @@ static TessBaseAPI *model_load(const char *language)
     return api;
 }
 
-/* The model of written digits that comes with the program (tools/handmodel makes it). */
-static TessBaseAPI *digits_load(void)
-{
-    TessBaseAPI *api = TessBaseAPICreate();
-    if (api == NULL)
-        return NULL;
-    if (TessBaseAPIInit5(api, (const char *)handnum, (int)sizeof(handnum), "handnum", OEM_LSTM_ONLY,
-                         NULL, 0, NULL, NULL, 0, 0) != 0) {
-        TessBaseAPIDelete(api);
-        return NULL;
-    }
-    TessBaseAPISetVariable(api, "debug_file", "/dev/null");
-    TessBaseAPISetVariable(api, "user_defined_dpi", "200");
-    TessBaseAPISetPageSegMode(api, PSM_RAW_LINE);
-    return api;
-}
-
 struct formread *formread_open(const char **ret_why)
 {
     struct formread *fr = lept_calloc(1, sizeof(*fr));
@@ -48,13 +32,13 @@ struct formread *formread_open(const char **ret_why)
     fr->spa = model_load("spa");
     fr->eng = model_load("eng");
     fr->osd = model_load("osd");
-    fr->digits = digits_load();
-    if (fr->spa && fr->eng && fr->osd && fr->digits)
+    fr->hand = hand_open(hand_data, sizeof(hand_data));
+    if (fr->spa && fr->eng && fr->osd && fr->hand)
         return fr;
     *ret_why = !fr->spa   ? "tesseract model spa"
                : !fr->eng ? "tesseract model eng"
                : !fr->osd ? "tesseract model osd"
-                          : "the built-in model of written digits";
+                          : "the built-in model of handwriting";
     formread_close(&fr);
     return NULL;
 }
@@ -63,7 +47,8 @@ void formread_close(struct formread **fr)
 {
     if (*fr == NULL)
         return;
-    TessBaseAPI *apis[] = {(*fr)->spa, (*fr)->eng, (*fr)->osd, (*fr)->digits};
+    hand_close(&(*fr)->hand);
+    TessBaseAPI *apis[] = {(*fr)->spa, (*fr)->eng, (*fr)->osd};
     for (size_t i = 0; i < ARRAY_LEN(apis); i++) {
         if (apis[i] != NULL) {
             TessBaseAPIEnd(apis[i]);
@@ -167,41 +152,5 @@ struct str line_read(TessBaseAPI *api, struct arena *arena, PIX *pix, bool lines
         TessDeleteText(text);
     }
     TessBaseAPIClear(api);
-    return out;
-}
-
-/* Cut to the ink with the margin that the model was taught with; NULL when there is none. */
-static PIX *ink_cut(PIX *pix)
-{
-    CLEANUP(pix_free) PIX *bin = pixThresholdToBinary(pix, 160);
-    CLEANUP(pix_free) PIX *solid = bin ? pixOpenBrick(NULL, bin, 2, 2) : NULL;
-    BOX *box = NULL;
-    l_int32 x, y, w, h;
-    if (solid == NULL || pixClipToForeground(solid, NULL, &box) != 0 || box == NULL)
-        return NULL;
-    boxGetGeometry(box, &x, &y, &w, &h);
-    boxDestroy(&box);
-    int pad = h * 3 / 20 + 1;
-    BOX *outer = boxCreate(x - pad, y - pad, w + 2 * pad, h + 2 * pad);
-    PIX *part = h >= 8 ? pixClipRectangle(pix, outer, NULL) : NULL;
-    boxDestroy(&outer);
-    return part;
-}
-
-struct str digits_read(struct formread *fr, struct arena *arena, PIX *pix, double *ret_conf)
-{
-    struct str out = STR_NONE;
-    CLEANUP(pix_free) PIX *cut = ink_cut(pix);
-    *ret_conf = 0;
-    if (cut == NULL)
-        return out;
-    TessBaseAPISetImage2(fr->digits, cut);
-    if (TessBaseAPIRecognize(fr->digits, NULL) == 0) {
-        char *text = TessBaseAPIGetUTF8Text(fr->digits);
-        out = text ? str_trim(arena_str(arena, str_of(text))) : STR_NONE;
-        *ret_conf = (double)TessBaseAPIMeanTextConf(fr->digits) / 100;
-        TessDeleteText(text);
-    }
-    TessBaseAPIClear(fr->digits);
     return out;
 }

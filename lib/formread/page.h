@@ -51,7 +51,7 @@ struct page {
 
 struct formread {
     TessBaseAPI *spa, *eng, *osd;
-    TessBaseAPI *digits; /* written digits and their signs, nothing else */
+    struct hand *hand; /* handwriting, hand.h */
 };
 
 #define WORDS_MAX 4000
@@ -104,10 +104,6 @@ bool page_read(struct formread *fr, struct arena *arena, struct page *page);
 int page_orientation(struct formread *fr, PIX *grey);
 /* One line of text in `pix` (8 bpp), or some `lines`. Text into the arena, confidence 0..1. */
 struct str line_read(TessBaseAPI *api, struct arena *arena, PIX *pix, bool lines, double *ret_conf);
-
-/* The digits and signs of one written line; letters come out as digits too, so the caller must know
- * that it is a number. */
-struct str digits_read(struct formread *fr, struct arena *arena, PIX *pix, double *ret_conf);
 
 static inline struct rect rect_join(struct rect a, struct rect b)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "formread/hand.h"
 #include "formread/text.h"
 #include "formread/values.h"
 
@@ -50,7 +51,7 @@ static bool speaks_of_paying(const struct word *w)
 static void rest_judge(const struct reading *rd, const struct page *page, struct rect rest,
                        double conf, size_t digits)
 {
-    double sure = 0;
+    struct hand_text said[HAND_BEST];
     rest = ink_reach(page, rest, page->em / 2);
     if (rest.w < page->em * 6 || (conf > READ_WELL && digits < 8))
         return;
@@ -59,8 +60,9 @@ static void rest_judge(const struct reading *rd, const struct page *page, struct
     boxDestroy(&box);
     if (pix == NULL)
         return;
-    struct str read = text_digits(rd->arena, digits_read(rd->fr, rd->arena, pix, &sure), false);
-    if (digits >= 8 || (read.n >= 11 && read.n <= 24))
+    int n = hand_read(rd->fr->hand, rd->arena, pix, HAND_TEXT, said);
+    size_t read = n ? text_digits(rd->arena, said[0].text, false).n : 0;
+    if (digits >= 8 || (read >= 11 && read <= 24))
         secret_add(rd, page, FIELD_CARD_NUMBER, rest);
 }
 

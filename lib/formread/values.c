@@ -5,11 +5,10 @@
  */
 #include "formread/values.h"
 
+#include "formread/reread.h"
 #include "formread/text.h"
 
-#define COLUMNS_MAX  64
-#define SURE_ENOUGH  0.93 /* a number read so surely is not read a third time */
-#define DIGITS_BELOW 0.8  /* a reading less sure than this gives way to the model of digits */
+#define COLUMNS_MAX 64
 
 struct candidate {
     struct rect region;
@@ -284,101 +283,14 @@ static double candidate_score(const struct label *label, const struct candidate 
 
 /* ---- the second reading ---------------------------------------------------------------------- */
 
-static PIX *crop_make(const struct page *page, struct rect r)
-{
-    int pad = page->em / 3;
-    struct rect outer = {r.x - pad, r.y - pad, r.w + 2 * pad, r.h + 2 * pad};
-    outer =
-        rect_meet(outer, (struct rect){0, 0, pixGetWidth(page->clean), pixGetHeight(page->clean)});
-    if (outer.w < 4 || outer.h < 4)
-        return NULL;
-    BOX *box = boxCreate(outer.x, outer.y, outer.w, outer.h);
-    CLEANUP(pix_free) PIX *part = pixClipRectangle(page->clean, box, NULL);
-    boxDestroy(&box);
-    return part ? pixAddBorder(part, 10, 215) : NULL;
-}
-
-static bool same_normal(const struct reading *rd, enum field field, struct str a, struct str b)
-{
-    struct str na, nb;
-    field_normal(rd->arena, field, a, rd->order, &na);
-    field_normal(rd->arena, field, b, rd->order, &nb);
-    return na.n > 0 && str_eq(text_fold(rd->arena, na), text_fold(rd->arena, nb));
-}
-
-/* Takes the second reading when it fits better, or as well and surer. */
-static void value_merge(const struct reading *rd, struct value *v, struct str text, double conf)
-{
-    struct str normal;
-    double fit = field_normal(rd->arena, v->field, text, rd->order, &normal);
-    if (v->fit > 0 && same_normal(rd, v->field, v->text, text)) {
-        double sure = v->conf > conf ? v->conf : conf;
-        v->conf = 1 - (1 - sure) * 0.5;
-        return;
-    }
-    double penalty = v->text.n > 0 && v->fit > 0 ? 0.85 : 1;
-    if (fit * (0.4 + conf) > v->fit * (0.4 + v->conf)) {
-        v->text = text;
-        v->fit = fit;
-        v->conf = conf;
-    }
-    v->conf *= penalty;
-}
-
-static bool is_numeric(enum field field)
-{
-    return field_is_number(field) || field == FIELD_DATE_OF_BIRTH || field == FIELD_TEMPERATURE ||
-           field == FIELD_INSURANCE_ID;
-}
-
-/* The reading of the model of written digits: it settles what the others could not read, and
- * confirms or puts in doubt what they could. It sees digits in letters, so where letters belong it
- * is heard only when nothing else fits. */
-static void value_merge_digits(const struct reading *rd, struct value *v, struct str text,
-                               double conf)
-{
-    struct str normal;
-    double fit = field_normal(rd->arena, v->field, text, rd->order, &normal);
-    if (fit <= 0)
-        return;
-    if (v->fit > 0 && same_normal(rd, v->field, v->text, text)) {
-        double sure = v->conf > conf ? v->conf : conf;
-        v->conf = 1 - (1 - sure) * 0.5;
-        return;
-    }
-    if (v->fit > 0 && (v->conf >= DIGITS_BELOW || v->field == FIELD_INSURANCE_ID)) {
-        v->conf *= conf > 0.8 ? 0.85 : 1;
-        return;
-    }
-    v->conf = conf * (v->fit > 0 ? 0.7 : 0.8);
-    v->text = text;
-    v->fit = fit;
-}
-
 static void value_read_again(const struct reading *rd, const struct page *page,
                              const struct candidate *c, struct value *v)
 {
-    double conf = 0;
     CLEANUP(pix_free)
     PIX *crop = c->cells > 0 ? comb_strip(page, c->region, c->xs, c->cells) : crop_make(page, v->r);
     if (crop == NULL)
         return;
-    TessBaseAPI *api = rd->language == LANGUAGE_EN ? rd->fr->eng : rd->fr->spa;
-    bool lines = c->cells == 0 && v->r.h > page->em * 9 / 5;
-    struct str text = line_read(api, rd->arena, crop, lines, &conf);
-    if (text.n > 0)
-        value_merge(rd, v, text, conf);
-    if (field_is_number(v->field) && v->fit < 1) { /* the other model's digits */
-        api = api == rd->fr->eng ? rd->fr->spa : rd->fr->eng;
-        text = line_read(api, rd->arena, crop, lines, &conf);
-        if (text.n > 0)
-            value_merge(rd, v, text, conf);
-    }
-    if (is_numeric(v->field) && (v->fit < 1 || v->conf < SURE_ENOUGH)) {
-        text = digits_read(rd->fr, rd->arena, crop, &conf);
-        if (text.n > 0)
-            value_merge_digits(rd, v, text, conf);
-    }
+    value_reread(rd, crop, c->cells == 0 && v->r.h > page->em * 9 / 5, v);
 }
 
 /* Ink inside the chosen region; specks are not ink, and ink far from the words is not theirs. */

@@ -1,0 +1,75 @@
+/* The picture of one value, cut out of the page: without what is left of frames, rules and leaders.
+ *
+ * The rule not to break: only what is too long, too straight or too regular for writing goes. */
+#include "formread/reread.h"
+
+#define BLANK     215 /* grey of paper */
+#define INK       170 /* darker than this is ink */
+#define DOTS_MANY 10  /* specks at one height are a dotted leader */
+
+/* Blanks the runs of `length` or more pixels, and a pixel around them. */
+static void runs_blank(PIX *pix, PIX *bin, int length, bool level)
+{
+    if (length < 8)
+        return;
+    CLEANUP(pix_free) PIX *runs = pixOpenBrick(NULL, bin, level ? length : 1, level ? 1 : length);
+    CLEANUP(pix_free) PIX *wide = runs ? pixDilateBrick(NULL, runs, 3, 3) : NULL;
+    if (wide != NULL)
+        pixPaintThroughMask(pix, wide, 0, 0, BLANK);
+}
+
+/* Blanks the sides of a frame: upright runs over nearly all of the height, close to the ends. */
+static void sides_blank(PIX *pix, PIX *bin, int reach)
+{
+    int w = pixGetWidth(pix), h = pixGetHeight(pix);
+    CLEANUP(pix_free) PIX *runs = pixOpenBrick(NULL, bin, 1, h * 3 / 4);
+    CLEANUP(pix_free) PIX *wide = runs ? pixDilateBrick(NULL, runs, 3, 9) : NULL;
+    if (wide == NULL || w < 4 * reach)
+        return;
+    pixRasterop(wide, reach, 0, w - 2 * reach, h, PIX_CLR, NULL, 0, 0);
+    pixPaintThroughMask(pix, wide, 0, 0, BLANK);
+}
+
+/* Blanks specks that stand in a row: a dotted leader. */
+static void leader_blank(PIX *pix, PIX *bin, int em)
+{
+    BOXA *parts = pixConnCompBB(bin, 8);
+    int h = pixGetHeight(pix), n = parts ? boxaGetCount(parts) : 0;
+    int *at = lept_calloc((size_t)h + 4, sizeof(int));
+    l_int32 x, y, w, bh;
+    for (int i = 0; at && i < n; i++)
+        if (boxaGetBoxGeometry(parts, i, &x, &y, &w, &bh) == 0 && w <= em / 4 && bh <= em / 5)
+            at[y + bh / 2 + 2]++;
+    for (int i = 0; at && i < n; i++) {
+        if (boxaGetBoxGeometry(parts, i, &x, &y, &w, &bh) != 0 || w > em / 4 || bh > em / 5)
+            continue;
+        int row = y + bh / 2 + 2;
+        if (at[row - 2] + at[row - 1] + at[row] + at[row + 1] + at[row + 2] < DOTS_MANY)
+            continue;
+        BOX *dot = boxCreate(x - 1, y - 1, w + 2, bh + 2);
+        pixSetInRectArbitrary(pix, dot, BLANK);
+        boxDestroy(&dot);
+    }
+    lept_free(at);
+    boxaDestroy(&parts);
+}
+
+PIX *crop_make(const struct page *page, struct rect r)
+{
+    int em = page->em, pad = em / 3;
+    struct rect outer = {r.x - pad, r.y - pad, r.w + 2 * pad, r.h + 2 * pad};
+    outer =
+        rect_meet(outer, (struct rect){0, 0, pixGetWidth(page->clean), pixGetHeight(page->clean)});
+    if (outer.w < 4 || outer.h < 4)
+        return NULL;
+    BOX *box = boxCreate(outer.x, outer.y, outer.w, outer.h);
+    CLEANUP(pix_free) PIX *part = pixClipRectangle(page->clean, box, NULL);
+    boxDestroy(&box);
+    CLEANUP(pix_free) PIX *bin = part ? pixThresholdToBinary(part, INK) : NULL;
+    if (bin == NULL)
+        return NULL;
+    runs_blank(part, bin, em * 5 / 2, true);
+    sides_blank(part, bin, pad + em / 4);
+    leader_blank(part, bin, em);
+    return pixAddBorder(part, 10, BLANK);
+}

@@ -1,0 +1,234 @@
+/* The second reading of a value alone. Readers that agree make it surer, readers that do not make
+ * it doubtful.
+ *
+ * The rule not to break: a value is what one of the readers read. What may stand in a field only
+ * chooses between their readings; nothing is put together from two. */
+#include "formread/reread.h"
+
+#include <math.h>
+
+#include "formread/hand.h"
+#include "formread/text.h"
+
+#define SURE_ENOUGH                                                                                \
+    0.93                /* a value read so surely is not read again by the model of handwriting    \
+                         */
+#define MODEST     0.55 /* power: of readings said to be right at 0.2, half are */
+#define VARIANTS   5    /* of a crop, read each */
+#define LINES_READ 6    /* written lines of one value at most */
+
+static bool same_normal(const struct reading *rd, enum field field, struct str a, struct str b)
+{
+    struct str na, nb;
+    field_normal(rd->arena, field, a, rd->order, &na);
+    field_normal(rd->arena, field, b, rd->order, &nb);
+    return na.n > 0 && str_eq(text_fold(rd->arena, na), text_fold(rd->arena, nb));
+}
+
+/* Takes the second reading when it fits better, or as well and surer. */
+static void value_merge(const struct reading *rd, struct value *v, struct str text, double conf)
+{
+    struct str normal;
+    double fit = field_normal(rd->arena, v->field, text, rd->order, &normal);
+    if (v->fit > 0 && same_normal(rd, v->field, v->text, text)) {
+        double sure = v->conf > conf ? v->conf : conf;
+        v->conf = 1 - (1 - sure) * 0.5;
+        return;
+    }
+    double penalty = v->text.n > 0 && v->fit > 0 ? 0.85 : 1;
+    if (fit * (0.4 + conf) > v->fit * (0.4 + v->conf)) {
+        v->text = text;
+        v->fit = fit;
+        v->conf = conf;
+    }
+    v->conf *= penalty;
+}
+
+static enum hand_signs signs_of(enum field field)
+{
+    switch (field) {
+    case FIELD_NATIONAL_ID:
+    case FIELD_PHONE:
+    case FIELD_CARD_NUMBER:
+    case FIELD_CARD_EXPIRY:
+    case FIELD_CARD_CVV:
+        return HAND_DIGITS;
+    case FIELD_INSURANCE_ID:
+        return HAND_CODE;
+    case FIELD_TEMPERATURE:
+        return HAND_NUMBER;
+    default:
+        return field_is_number(field) ? HAND_NUMBER : HAND_TEXT;
+    }
+}
+
+/* Values that are right or wrong as a whole, against texts that may be nearly right. */
+static bool is_exact(enum field field)
+{
+    return field_is_number(field) || field == FIELD_DATE_OF_BIRTH || field == FIELD_TEMPERATURE ||
+           field == FIELD_INSURANCE_ID || field == FIELD_CONSCIOUSNESS;
+}
+
+/* The best value among readings: those that say the same count together. */
+static bool best_value(const struct reading *rd, enum field field, const struct hand_text *read,
+                       int n, struct value *ret)
+{
+    double best = 0;
+    for (int i = 0; i < n; i++) {
+        struct str normal;
+        double fit = field_normal(rd->arena, field, read[i].text, rd->order, &normal), sum = 0;
+        for (int k = 0; k < n && fit > 0; k++)
+            sum += same_normal(rd, field, read[i].text, read[k].text) ? read[k].conf : 0;
+        double weight = fit * sum * field_likely(field, normal);
+        if (weight <= best)
+            continue;
+        best = weight;
+        ret->text = read[i].text;
+        ret->fit = fit;
+        ret->conf = sum > 1 ? 1 : sum;
+    }
+    return best > 0;
+}
+
+/* Rows of `pix` with writing, cut apart where a row is empty: first and last row of each line. */
+static int rows_cut(PIX *pix, int rows[LINES_READ][2])
+{
+    CLEANUP(pix_free) PIX *bin = pixThresholdToBinary(pix, 150);
+    NUMA *ink = bin ? pixCountPixelsByRow(bin, NULL) : NULL;
+    int n = 0, h = ink ? numaGetCount(ink) : 0, start = -1, least = pixGetWidth(pix) / 150 + 1;
+    for (int y = 0; y <= h && n < LINES_READ; y++) {
+        l_int32 count = 0;
+        if (y < h)
+            numaGetIValue(ink, y, &count);
+        if (count > least && start < 0)
+            start = y;
+        if (count <= least && start >= 0) {
+            if (y - start >= 8) {
+                rows[n][0] = start;
+                rows[n++][1] = y;
+            }
+            start = -1;
+        }
+    }
+    numaDestroy(&ink);
+    return n;
+}
+
+/* All written lines of `crop` after each other; the confidence is that of a usual word. */
+static bool lines_of_hand(const struct reading *rd, PIX *crop, bool lines, struct value *ret)
+{
+    int rows[LINES_READ][2] = {{0, pixGetHeight(crop)}}, n = lines ? rows_cut(crop, rows) : 1;
+    struct buf text = BUF_MAX(2000);
+    double log_conf = 0;
+    size_t words = 0;
+    for (int i = 0; i < n; i++) {
+        struct hand_text read[HAND_BEST];
+        BOX *box = boxCreate(0, rows[i][0] - 3, pixGetWidth(crop), rows[i][1] - rows[i][0] + 6);
+        CLEANUP(pix_free) PIX *line = pixClipRectangle(crop, box, NULL);
+        boxDestroy(&box);
+        if (line == NULL || hand_read(rd->fr->hand, rd->arena, line, HAND_TEXT, read) == 0)
+            continue;
+        if (text.len > 0)
+            buf_add_c(&text, ' ');
+        buf_add_str(&text, read[0].text);
+        log_conf += log(read[0].conf + 1e-9);
+        words += read[0].text.n / 6 + 1;
+    }
+    struct str normal;
+    ret->text = arena_str(rd->arena, buf_str(&text));
+    buf_free(&text);
+    ret->conf = words ? exp(log_conf / (double)words) : 0;
+    ret->fit = field_normal(rd->arena, ret->field, ret->text, rd->order, &normal);
+    return ret->fit > 0;
+}
+
+/* What the model of handwriting says settles what the others could not read, and confirms or puts
+ * in doubt what they could. */
+static void value_merge_hand(const struct reading *rd, struct value *v, const struct value *hand)
+{
+    if (v->fit > 0 && same_normal(rd, v->field, v->text, hand->text)) {
+        double sure = v->conf > hand->conf ? v->conf : hand->conf;
+        v->conf = 1 - (1 - sure) * 0.5;
+        return;
+    }
+    /* Tesseract's confidence is of a usual sign, the other one of the whole text */
+    double whole = is_exact(v->field) ? pow(v->conf, (double)v->text.n / 3 + 0.5) : v->conf;
+    bool better = hand->fit * hand->conf > v->fit * whole;
+    double doubt = v->fit > 0 ? 0.8 : 0.9;
+    if (better) {
+        v->text = hand->text;
+        v->fit = hand->fit;
+        v->conf = hand->conf * doubt;
+    } else if (hand->conf > 0.5) {
+        v->conf *= doubt;
+    }
+}
+
+/* The crop as it is, drawn wide, pressed, and leaning either way: a sign read so every time is it.
+ */
+static PIX *crop_variant(PIX *crop, int variant)
+{
+    switch (variant) {
+    case 1:
+        return pixScale(crop, 1.25f, 1);
+    case 2:
+        return pixScale(crop, 0.8f, 1);
+    case 3:
+    case 4: {
+        CLEANUP(pix_free) PIX *wide = pixAddBorderGeneral(crop, 8, 8, 0, 0, 215);
+        return wide ? pixHShearLI(wide, pixGetHeight(wide) / 2, variant == 3 ? 0.15f : -0.15f,
+                                  L_BRING_IN_WHITE)
+                    : NULL;
+    }
+    default:
+        return pixClone(crop);
+    }
+}
+
+/* Readings of all variants after each other, each with its share of the whole. */
+static int exact_read(const struct reading *rd, PIX *crop, enum hand_signs signs,
+                      struct hand_text ret[VARIANTS * HAND_BEST])
+{
+    int count = 0;
+    for (int i = 0; i < VARIANTS; i++) {
+        CLEANUP(pix_free) PIX *pix = crop_variant(crop, i);
+        int n = pix ? hand_read(rd->fr->hand, rd->arena, pix, signs, ret + count) : 0;
+        for (int k = count; k < count + n; k++)
+            ret[k].conf /= VARIANTS;
+        count += n;
+    }
+    return count;
+}
+
+static void value_hand(const struct reading *rd, PIX *crop, bool lines, struct value *v)
+{
+    struct hand_text read[VARIANTS * HAND_BEST];
+    struct value hand = {.field = v->field};
+    bool any = false;
+    if (is_exact(v->field)) {
+        int n = exact_read(rd, crop, signs_of(v->field), read);
+        any = best_value(rd, v->field, read, n, &hand);
+    } else {
+        any = lines_of_hand(rd, crop, lines, &hand);
+    }
+    hand.conf = pow(hand.conf, MODEST);
+    if (any)
+        value_merge_hand(rd, v, &hand);
+}
+
+void value_reread(const struct reading *rd, PIX *crop, bool lines, struct value *v)
+{
+    double conf = 0;
+    TessBaseAPI *api = rd->language == LANGUAGE_EN ? rd->fr->eng : rd->fr->spa;
+    struct str text = line_read(api, rd->arena, crop, lines, &conf);
+    if (text.n > 0)
+        value_merge(rd, v, text, conf);
+    if (field_is_number(v->field) && v->fit < 1) { /* the other model's digits */
+        api = api == rd->fr->eng ? rd->fr->spa : rd->fr->eng;
+        text = line_read(api, rd->arena, crop, lines, &conf);
+        if (text.n > 0)
+            value_merge(rd, v, text, conf);
+    }
+    if (v->fit < 1 || v->conf < SURE_ENOUGH)
+        value_hand(rd, crop, lines, v);
+}

@@ -11,11 +11,10 @@
 #include "formread/text.h"
 
 #define SURE_ENOUGH                                                                                \
-    0.93                /* a value read so surely is not read again by the model of handwriting    \
-                         */
-#define MODEST     0.55 /* power: of readings said to be right at 0.2, half are */
-#define VARIANTS   5    /* of a crop, read each */
-#define LINES_READ 6    /* written lines of one value at most */
+    0.93              /* a value read so surely is not read again by the model of handwriting      \
+                       */
+#define MODEST   0.55 /* power: of readings said to be right at 0.2, half are */
+#define VARIANTS 5    /* of a crop, read each */
 
 static bool same_normal(const struct reading *rd, enum field field, struct str a, struct str b)
 {
@@ -62,7 +61,8 @@ static enum hand_signs signs_of(enum field field)
     }
 }
 
-/* Values that are right or wrong as a whole, against texts that may be nearly right. */
+/* Values that are right or wrong as a whole. The model of handwriting reads these alone: of names
+ * and sentences it was taught too few. */
 static bool is_exact(enum field field)
 {
     return field_is_number(field) || field == FIELD_DATE_OF_BIRTH || field == FIELD_TEMPERATURE ||
@@ -90,58 +90,6 @@ static bool best_value(const struct reading *rd, enum field field, const struct 
     return best > 0;
 }
 
-/* Rows of `pix` with writing, cut apart where a row is empty: first and last row of each line. */
-static int rows_cut(PIX *pix, int rows[LINES_READ][2])
-{
-    CLEANUP(pix_free) PIX *bin = pixThresholdToBinary(pix, 150);
-    NUMA *ink = bin ? pixCountPixelsByRow(bin, NULL) : NULL;
-    int n = 0, h = ink ? numaGetCount(ink) : 0, start = -1, least = pixGetWidth(pix) / 150 + 1;
-    for (int y = 0; y <= h && n < LINES_READ; y++) {
-        l_int32 count = 0;
-        if (y < h)
-            numaGetIValue(ink, y, &count);
-        if (count > least && start < 0)
-            start = y;
-        if (count <= least && start >= 0) {
-            if (y - start >= 8) {
-                rows[n][0] = start;
-                rows[n++][1] = y;
-            }
-            start = -1;
-        }
-    }
-    numaDestroy(&ink);
-    return n;
-}
-
-/* All written lines of `crop` after each other; the confidence is that of a usual word. */
-static bool lines_of_hand(const struct reading *rd, PIX *crop, bool lines, struct value *ret)
-{
-    int rows[LINES_READ][2] = {{0, pixGetHeight(crop)}}, n = lines ? rows_cut(crop, rows) : 1;
-    struct buf text = BUF_MAX(2000);
-    double log_conf = 0;
-    size_t words = 0;
-    for (int i = 0; i < n; i++) {
-        struct hand_text read[HAND_BEST];
-        BOX *box = boxCreate(0, rows[i][0] - 3, pixGetWidth(crop), rows[i][1] - rows[i][0] + 6);
-        CLEANUP(pix_free) PIX *line = pixClipRectangle(crop, box, NULL);
-        boxDestroy(&box);
-        if (line == NULL || hand_read(rd->fr->hand, rd->arena, line, HAND_TEXT, read) == 0)
-            continue;
-        if (text.len > 0)
-            buf_add_c(&text, ' ');
-        buf_add_str(&text, read[0].text);
-        log_conf += log(read[0].conf + 1e-9);
-        words += read[0].text.n / 6 + 1;
-    }
-    struct str normal;
-    ret->text = arena_str(rd->arena, buf_str(&text));
-    buf_free(&text);
-    ret->conf = words ? exp(log_conf / (double)words) : 0;
-    ret->fit = field_normal(rd->arena, ret->field, ret->text, rd->order, &normal);
-    return ret->fit > 0;
-}
-
 /* What the model of handwriting says settles what the others could not read, and confirms or puts
  * in doubt what they could. */
 static void value_merge_hand(const struct reading *rd, struct value *v, const struct value *hand)
@@ -152,7 +100,7 @@ static void value_merge_hand(const struct reading *rd, struct value *v, const st
         return;
     }
     /* Tesseract's confidence is of a usual sign, the other one of the whole text */
-    double whole = is_exact(v->field) ? pow(v->conf, (double)v->text.n / 3 + 0.5) : v->conf;
+    double whole = pow(v->conf, (double)v->text.n / 3 + 0.5);
     bool better = hand->fit * hand->conf > v->fit * whole;
     double doubt = v->fit > 0 ? 0.8 : 0.9;
     if (better) {
@@ -200,20 +148,15 @@ static int exact_read(const struct reading *rd, PIX *crop, enum hand_signs signs
     return count;
 }
 
-static void value_hand(const struct reading *rd, PIX *crop, bool lines, struct value *v)
+static void value_hand(const struct reading *rd, PIX *crop, struct value *v)
 {
     struct hand_text read[VARIANTS * HAND_BEST];
     struct value hand = {.field = v->field};
-    bool any = false;
-    if (is_exact(v->field)) {
-        int n = exact_read(rd, crop, signs_of(v->field), read);
-        any = best_value(rd, v->field, read, n, &hand);
-    } else {
-        any = lines_of_hand(rd, crop, lines, &hand);
-    }
+    int n = exact_read(rd, crop, signs_of(v->field), read);
+    if (!best_value(rd, v->field, read, n, &hand))
+        return;
     hand.conf = pow(hand.conf, MODEST);
-    if (any)
-        value_merge_hand(rd, v, &hand);
+    value_merge_hand(rd, v, &hand);
 }
 
 void value_reread(const struct reading *rd, PIX *crop, bool lines, struct value *v)
@@ -229,6 +172,6 @@ void value_reread(const struct reading *rd, PIX *crop, bool lines, struct value 
         if (text.n > 0)
             value_merge(rd, v, text, conf);
     }
-    if (v->fit < 1 || v->conf < SURE_ENOUGH)
-        value_hand(rd, crop, lines, v);
+    if (is_exact(v->field) && (v->fit < 1 || v->conf < SURE_ENOUGH))
+        value_hand(rd, crop, v);
 }

@@ -60,7 +60,7 @@ static void rest_judge(const struct reading *rd, const struct page *page, struct
     boxDestroy(&box);
     if (pix == NULL)
         return;
-    int n = hand_read(rd->fr->hand, rd->arena, pix, HAND_TEXT, said);
+    int n = hand_read(rd->fr->hand, rd->arena, pix, HAND_DIGITS, said);
     size_t read = n ? text_digits(rd->arena, said[0].text, false).n : 0;
     if (digits >= 8 || (read >= 11 && read <= 24))
         secret_add(rd, page, FIELD_CARD_NUMBER, rest);

@@ -73,7 +73,7 @@ for lang in eng spa; do # word lists: those of Tesseract's models
         >/dev/null 2>&1
 done
 
-mapfile -t flags < <(pkg-config --cflags --libs "${libraries[@]}" | tr ' ' '\n')
+read -ra flags < <(pkg-config --cflags --libs "${libraries[@]}")
 gcc -O2 -std=gnu17 -I"$here/../../lib" -I"$here" "$here/lines.c" "$here/strokes.c" \
     "$here/../../lib/formread/strip.c" -o lines "${flags[@]}" -lm
 strips() { # NAME SEED COUNT FONT...

@@ -1,6 +1,7 @@
 /* Ruled lines: finding them for geometry, painting them out for reading.
  *
  * A line is a long thin run of ink; heading bars (thick) and letters (short) are none. */
+#include "formread/brick.h"
 #include "formread/page.h"
 
 #define H_LEN 70 /* pixels at reading scale, about a third of an inch */
@@ -14,11 +15,11 @@
 static PIX *thin_lines(PIX *bin, int len, bool horizontal)
 {
     CLEANUP(pix_free)
-    PIX *runs = horizontal ? pixOpenBrick(NULL, bin, len, 1) : pixOpenBrick(NULL, bin, 1, len);
+    PIX *runs = horizontal ? brick_open(bin, len, 1) : brick_open(bin, 1, len);
     CLEANUP(pix_free)
-    PIX *thick = runs ? (horizontal ? pixOpenBrick(NULL, runs, len / 2, THICK)
-                                    : pixOpenBrick(NULL, runs, THICK, len / 2))
-                      : NULL;
+    PIX *thick =
+        runs ? (horizontal ? brick_open(runs, len / 2, THICK) : brick_open(runs, THICK, len / 2))
+             : NULL;
     if (thick == NULL)
         return NULL;
     return pixSubtract(NULL, runs, thick);
@@ -28,9 +29,9 @@ static PIX *thin_lines(PIX *bin, int len, bool horizontal)
  * kept where most of the band is dark. */
 static PIX *dark_bars(PIX *bin)
 {
-    CLEANUP(pix_free) PIX *solid = pixOpenBrick(NULL, bin, 7, 22);
-    CLEANUP(pix_free) PIX *joined = solid ? pixCloseSafeBrick(NULL, solid, 301, 1) : NULL;
-    CLEANUP(pix_free) PIX *bands = joined ? pixOpenBrick(NULL, joined, 90, 20) : NULL;
+    CLEANUP(pix_free) PIX *solid = brick_open(bin, 7, 22);
+    CLEANUP(pix_free) PIX *joined = solid ? brick_close(solid, 301, 1) : NULL;
+    CLEANUP(pix_free) PIX *bands = joined ? brick_open(joined, 90, 20) : NULL;
     PIX *mask = bands ? pixCreateTemplate(bands) : NULL;
     BOXA *boxes = mask ? pixConnCompBB(bands, 8) : NULL;
     for (int i = 0; boxes && i < boxaGetCount(boxes); i++) {
@@ -74,11 +75,11 @@ static bool dots_find(struct page *page)
     CLEANUP(pix_free)
     PIX *small =
         pixSelectBySize(page->bin, 2 * DOT, DOT, 8, L_SELECT_IF_BOTH, L_SELECT_IF_LTE, NULL);
-    CLEANUP(pix_free) PIX *joined = small ? pixCloseSafeBrick(NULL, small, 2 * DOT, 3) : NULL;
+    CLEANUP(pix_free) PIX *joined = small ? brick_close(small, 2 * DOT, 3) : NULL;
     CLEANUP(pix_free)
     PIX *flat = joined ? pixSelectBySize(joined, 0, ROW, 8, L_SELECT_HEIGHT, L_SELECT_IF_LTE, NULL)
                        : NULL; /* a fax breaks letters into dots too, but into several rows */
-    CLEANUP(pix_free) PIX *rows = flat ? pixOpenBrick(NULL, flat, DOTS, 1) : NULL;
+    CLEANUP(pix_free) PIX *rows = flat ? brick_open(flat, DOTS, 1) : NULL;
     CLEANUP(pix_free) PIX *near = rows ? pixDilateBrick(NULL, rows, 2 * DOT, 5) : NULL;
     CLEANUP(pix_free) PIX *dots = near ? pixSeedfillBinary(NULL, near, small, 8) : NULL;
     CLEANUP(pix_free) PIX *wide = dots ? pixDilateBrick(NULL, dots, 5, 5) : NULL;
@@ -135,8 +136,7 @@ bool rule_in(PIX *rules, struct rect r, double share)
         return false;
     /* project onto the longer side: a sloping line still covers it */
     CLEANUP(pix_free)
-    PIX *flat =
-        r.w >= r.h ? pixCloseSafeBrick(NULL, part, 9, 1) : pixCloseSafeBrick(NULL, part, 1, 9);
+    PIX *flat = r.w >= r.h ? brick_close(part, 9, 1) : brick_close(part, 1, 9);
     NUMA *counts =
         flat ? (r.w >= r.h ? pixCountPixelsByColumn(flat) : pixCountPixelsByRow(flat, NULL)) : NULL;
     int hit = 0, n = counts ? numaGetCount(counts) : 0;

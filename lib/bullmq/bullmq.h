@@ -352,7 +352,21 @@ struct problem *bullmq_jobs_brief(struct bullmq_redis *redis, const char *queue,
                                   size_t data_max, struct arena *arena,
                                   struct bullmq_job_info **ret, size_t *ret_count);
 
-/* One job in the same way; PROBLEM_NOT_FOUND when there is none. */
+/* Jobs whose data is a JSON object with the text `value` as `member`, and not longer than data_max
+ * bytes. */
+struct bullmq_match {
+    const char *member, *value;
+    size_t data_max;
+};
+
+/* How many of the newest `max` jobs of a state match. Redis looks through them itself, in pieces of
+ * 500, and sends two numbers for each piece. `ret_all` is false when `max` were looked at: there
+ * may be more. */
+struct problem *bullmq_jobs_count(struct bullmq_redis *redis, const char *queue,
+                                  enum bullmq_state state, size_t max,
+                                  const struct bullmq_match *match, uint64_t *ret, bool *ret_all);
+
+/* One job in the same way as bullmq_jobs_brief; PROBLEM_NOT_FOUND when there is none. */
 struct problem *bullmq_job_brief(struct bullmq_redis *redis, const char *queue, const char *id,
                                  size_t data_max, struct arena *arena, struct bullmq_job_info *ret);
 

@@ -31,6 +31,21 @@ static const char list_script[] =
 /* KEYS: the job. ARGV: longest data, id. */
 static const char one_script[] = BRIEF_OF "return brief(KEYS[1], ARGV[2])";
 
+/* KEYS as for the list. ARGV: longest data, first, last, member, value. How many ids there are, and
+ * how many of their jobs have that member: the whole text is looked through before it is parsed. */
+static const char count_script[] =
+    "local most, want = tonumber(ARGV[1]), ARGV[5] local t = redis.call('TYPE', KEYS[1]).ok "
+    "local ids, n = {}, 0 "
+    "if t == 'list' then ids = redis.call('LRANGE', KEYS[1], ARGV[2], ARGV[3]) "
+    "elseif t == 'zset' then ids = redis.call('ZREVRANGE', KEYS[1], ARGV[2], ARGV[3]) end "
+    "for _, id in ipairs(ids) do local job = KEYS[2] .. id "
+    "local size = redis.pcall('HSTRLEN', job, 'data') "
+    "if type(size) == 'number' and size > 0 and size <= most then "
+    "local data = redis.call('HGET', job, 'data') "
+    "if string.find(data, want, 1, true) then local ok, json = pcall(cjson.decode, data) "
+    "if ok and type(json) == 'table' and json[ARGV[4]] == want then n = n + 1 end end end end "
+    "return {#ids, n}";
+
 enum { BRIEF_FIELDS = 7, BRIEFS_MAX = 500 };
 
 static const char *const list_keys[BULLMQ_STATE__COUNT] = {
@@ -92,6 +107,56 @@ struct problem *bullmq_jobs_brief(struct bullmq_redis *redis, const char *queue,
     *ret_count = reply->elements;
     for (size_t i = 0; i < reply->elements; i++)
         brief_read(reply->element[i], arena, &(*ret)[i]);
+    return NULL;
+}
+
+/* One piece of a count: at most BRIEFS_MAX jobs, so that Redis serves others in between. */
+static struct problem *count_piece(struct bullmq_redis *redis, const struct queue_keys *q,
+                                   const char *list, size_t first, size_t max,
+                                   const struct bullmq_match *match, int64_t ret[2])
+{
+    CLEANUP(batch_free) struct batch b;
+    batch_init(&b);
+    batch_command(&b, 10);
+    batch_arg_z(&b, "EVAL");
+    batch_arg_z(&b, count_script);
+    batch_arg_z(&b, "2");
+    batch_arg_key(&b, q, list);
+    batch_arg_z(&b, q->prefix);
+    batch_arg_int(&b, (int64_t)match->data_max);
+    batch_arg_int(&b, (int64_t)first);
+    batch_arg_int(&b, (int64_t)(first + max - 1));
+    batch_arg_z(&b, match->member);
+    batch_arg_z(&b, match->value);
+    TRY(wire_run(redis, &b));
+    const redisReply *reply = b.replies[0];
+    TRY(wire_reply_problem(reply));
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2)
+        return problem_new(NULL, PROBLEM_INTERNAL, "Redis counted something else");
+    for (size_t i = 0; i < 2; i++)
+        ret[i] = reply->element[i]->integer;
+    return NULL;
+}
+
+struct problem *bullmq_jobs_count(struct bullmq_redis *redis, const char *queue,
+                                  enum bullmq_state state, size_t max,
+                                  const struct bullmq_match *match, uint64_t *ret, bool *ret_all)
+{
+    struct queue_keys q;
+    TRY(queue_keys_of(queue, &q));
+    if ((unsigned)state >= BULLMQ_STATE__COUNT)
+        return problem_field(NULL, "/state", "jobs are counted in a known state");
+    *ret = 0;
+    *ret_all = true;
+    for (size_t first = 0; first < max; first += BRIEFS_MAX) {
+        size_t piece = max - first < BRIEFS_MAX ? max - first : BRIEFS_MAX;
+        int64_t seen[2] = {0};
+        TRY(count_piece(redis, &q, list_keys[state], first, piece, match, seen));
+        *ret += (uint64_t)seen[1];
+        if ((size_t)seen[0] < piece)
+            return NULL;
+    }
+    *ret_all = false;
     return NULL;
 }
 

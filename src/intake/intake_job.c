@@ -324,6 +324,12 @@ static void trace_keep(const struct ctx *cx, struct uuid form, struct str reader
         log_warn("form %s will teach no layout: %s", uuid_z(form), p->detail);
 }
 
+/* Nobody waits for it any more. */
+static struct problem *trace_drop(const struct ctx *cx, struct uuid form)
+{
+    return blob_delete(cx, form_key(cx->arena, cx, form, "trace"));
+}
+
 static struct problem *scrub_form(const struct ctx *cx, struct bullmq_job *job,
                                   const struct form *form)
 {
@@ -357,8 +363,8 @@ static struct problem *scrub_form(const struct ctx *cx, struct bullmq_job *job,
     if (result.requires_review)
         trace_keep(cx, form->id, buf_str(&json), parsed);
     TRY(scrub_finish(cx, form->id, parsed, &result));
-    if (result.status > FORM_REVIEW) /* confirmed while this worker slept: nobody waits for it */
-        TRY(blob_delete(cx, form_key(cx->arena, cx, form->id, "trace")));
+    if (result.status > FORM_REVIEW) /* confirmed while this worker slept */
+        TRY(trace_drop(cx, form->id));
     raw_drop(cx, form->id, parsed->pan_detected && shown);
     return NULL;
 }
@@ -368,13 +374,12 @@ static struct problem *scrub_once(struct bullmq_job *job, const struct job_ids *
     struct form form;
     struct ctx cx = job_ctx(job, ids->clinic_id);
     TRY(form_of_job(&cx, job, ids->form_id, &form));
-    if (form.status != FORM_SCRUBBING) {
-        if (form.status > FORM_SCRUBBING)
-            raw_drop(&cx, form.id,
-                     form.pan_detected &&
-                         form.page_count > 0); /* died between commit and clean-up */
+    if (form.status > FORM_SCRUBBING) /* died between commit and clean-up */
+        raw_drop(&cx, form.id, form.pan_detected && form.page_count > 0);
+    if (form.status > FORM_REVIEW)
+        return trace_drop(&cx, form.id);
+    if (form.status != FORM_SCRUBBING)
         return NULL;
-    }
     return scrub_form(&cx, job, &form);
 }
 

@@ -87,33 +87,22 @@ static struct problem *prove(struct pg_tx *tx, const struct ctx *cx, enum queue 
     return NULL;
 }
 
-/* Those of one page that say they are the clinic's; with `shown`, those that are. */
-static struct problem *claimed(struct pg_tx *tx, const struct ctx *cx, enum queue queue,
-                               const struct bullmq_job_info *page, size_t count, bool shown,
-                               struct own_job *ret, size_t *ret_count)
+/* Those that failed: proven, and the newest kept. */
+static struct problem *failed_read(struct bullmq_redis *redis, struct pg_tx *tx,
+                                   const struct ctx *cx, enum queue queue, struct own_queue *ret)
 {
-    *ret_count = 0;
-    for (size_t i = 0; i < count; i++)
-        *ret_count += claims(cx, queue, &page[i], &ret[*ret_count]);
-    return shown ? prove(tx, cx, queue, ret, ret_count) : NULL;
-}
-
-/* The jobs of one state. Those that failed are proven and the newest kept. */
-static struct problem *state_read(struct bullmq_redis *redis, struct pg_tx *tx,
-                                  const struct ctx *cx, enum queue queue, enum bullmq_state state,
-                                  struct own_queue *ret)
-{
-    bool failed = state == BULLMQ_FAILED;
     struct own_job *own = arena_array(cx->arena, PAGE, sizeof(*own));
     for (size_t first = 0; first < SCAN_MAX; first += PAGE) {
         struct bullmq_job_info *jobs;
         size_t count = 0, ours = 0;
-        TRY(bullmq_jobs_brief(redis, queue_name(queue), state, first, PAGE, DATA_MAX, cx->arena,
-                              &jobs, &count));
-        TRY(claimed(tx, cx, queue, jobs, count, failed, own, &ours));
-        for (size_t i = 0; failed && i < ours && ret->failed_count < FAILED_MAX; i++)
+        TRY(bullmq_jobs_brief(redis, queue_name(queue), BULLMQ_FAILED, first, PAGE, DATA_MAX,
+                              cx->arena, &jobs, &count));
+        for (size_t i = 0; i < count; i++)
+            ours += claims(cx, queue, &jobs[i], &own[ours]);
+        TRY(prove(tx, cx, queue, own, &ours));
+        for (size_t i = 0; i < ours && ret->failed_count < FAILED_MAX; i++)
             ret->failed[ret->failed_count++] = own[i];
-        ret->counts[state] += ours;
+        ret->counts[BULLMQ_FAILED] += ours;
         if (count < PAGE)
             return NULL;
     }
@@ -121,18 +110,41 @@ static struct problem *state_read(struct bullmq_redis *redis, struct pg_tx *tx,
     return NULL;
 }
 
+/* The others are counted by what they say of their clinic, in Redis itself: nothing of them is
+ * sent. Jobs of audit-flush are everybody's. */
+static struct problem *state_count(struct bullmq_redis *redis, const struct ctx *cx,
+                                   enum queue queue, enum bullmq_state state, uint64_t all,
+                                   struct own_queue *ret)
+{
+    struct bullmq_match own = {
+        .member = "clinicId",
+        .value = arena_cstr(cx->arena, str_of(uuid_z(cx->clinic_id))),
+        .data_max = DATA_MAX,
+    };
+    bool counted = true;
+    ret->counts[state] = queue == QUEUE_AUDIT ? all : 0;
+    if (queue != QUEUE_AUDIT && all > 0)
+        TRY(bullmq_jobs_count(redis, queue_name(queue), state, SCAN_MAX, &own, &ret->counts[state],
+                              &counted));
+    ret->at_least |= !counted;
+    return NULL;
+}
+
 struct problem *own_queue_read(struct bullmq_redis *redis, const struct ctx *cx, enum queue queue,
                                struct own_queue *ret)
 {
     struct bullmq_counts all;
-    CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     *ret = (struct own_queue){0};
     TRY(bullmq_counts(redis, queue_name(queue), &all));
     ret->paused = all.paused;
-    TRY(tx_begin(&tx, cx, PG_READ));
     for (int state = 0; state < BULLMQ_STATE__COUNT; state++)
-        if (all.jobs[state] > 0)
-            TRY(state_read(redis, &tx, cx, queue, (enum bullmq_state)state, ret));
+        if (state != BULLMQ_FAILED)
+            TRY(state_count(redis, cx, queue, (enum bullmq_state)state, all.jobs[state], ret));
+    if (all.jobs[BULLMQ_FAILED] == 0)
+        return NULL;
+    CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
+    TRY(tx_begin(&tx, cx, PG_READ));
+    TRY(failed_read(redis, &tx, cx, queue, ret));
     return pg_tx_commit(&tx);
 }
 

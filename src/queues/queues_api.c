@@ -27,17 +27,36 @@ static struct problem *redis_of(struct http_request *rq, struct bullmq_redis **r
 
 enum { REASON_CUT = 500 }; /* of bullmq_jobs_brief */
 
-/* "validation: ..." is a code and a sentence; a text without a code is the queue's own. */
+/* What is said of a reason whose words are not ours: another program wrote them, and may have
+ * written a patient's name. They stay in Redis, where an operator finds them. */
+static const struct {
+    const char *begins, *code, *text;
+} foreign[] = {
+    {"job stalled", "stalled", "the worker stopped over it more often than is allowed"},
+    {"", "other", "another program failed it; its own words stay in the queue"},
+};
+
+static bool is_code(struct str s)
+{
+    for (int kind = PROBLEM_NONE + 1; kind < PROBLEM__COUNT; kind++)
+        if (str_eq(s, str_of(problem_slug((enum problem_kind)kind))))
+            return true;
+    return false;
+}
+
+/* Ours is "<type of problem>: <sentence>". */
 static struct str code_of(struct str reason, struct str *ret_text)
 {
-    size_t n = 0;
-    while (n < reason.n && ((reason.p[n] >= 'a' && reason.p[n] <= 'z') || reason.p[n] == '-'))
-        n++;
-    *ret_text = reason;
-    if (n == 0 || n + 2 > reason.n || reason.p[n] != ':')
-        return str_starts(reason, STR("job stalled")) ? STR("stalled") : STR("other");
-    *ret_text = str_trim((struct str){reason.p + n + 1, reason.n - n - 1});
-    return (struct str){reason.p, n};
+    struct str text = reason, code = str_cut(&text, ':');
+    if (is_code(code)) {
+        *ret_text = str_trim(text);
+        return code;
+    }
+    size_t i = 0;
+    while (!str_starts(reason, str_of(foreign[i].begins)))
+        i++;
+    *ret_text = str_of(foreign[i].text);
+    return str_of(foreign[i].code);
 }
 
 static bool is_letter(char c)

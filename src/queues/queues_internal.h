@@ -24,7 +24,8 @@ struct own_queue {
 };
 
 /* Counts and failed jobs of the clinic in `cx`. What a job says of its clinic is believed only for
- * counting; a failed one is shown when its form or alert is found under row security. */
+ * counting; a failed one is counted and shown when its form or alert is found under row security.
+ */
 struct problem *own_queue_read(struct bullmq_redis *redis, const struct ctx *cx, enum queue queue,
                                struct own_queue *ret);
 

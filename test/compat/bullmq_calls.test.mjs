@@ -170,3 +170,19 @@ test('the build refuses another version of the package, and embeds this one byte
         rmSync(dir, { recursive: true, force: true });
     }
 });
+
+test('the examples of the README are C that compiles against the header', () => {
+    const readme = readFileSync(join(root, 'lib/bullmq/README.md'), 'utf8');
+    const examples = [...readme.matchAll(/```c\n([^]*?)```/g)].map((m) => m[1]);
+    assert.ok(examples.length >= 3);
+    const before = `#define _GNU_SOURCE
+#include "base/cleanup.h"
+#include "bullmq/bullmq.h"
+struct problem *make_thumb(void *slot, const struct json_t *json);
+void wait_for_sigterm(void);
+`;
+    const after = 'const void *const all[] = {(void *)work, (void *)add, (void *)look_after};\n';
+    const args = ['-x', 'c', '-std=gnu17', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', `-I${join(root, 'lib')}`, '-'];
+    const done = spawnSync('gcc', args, { input: before + examples.join('\n') + after });
+    assert.equal(done.status, 0, `${done.stderr}`);
+});

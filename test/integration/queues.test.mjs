@@ -1,6 +1,7 @@
 // The queues as an ADMIN sees them: the own clinic's work counted, failed jobs with their reason, and
 // put to work again; nothing of another clinic, whatever stands in Redis.
 import assert from 'node:assert/strict';
+import { watch } from 'node:fs';
 import { readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -109,6 +110,69 @@ test('a long reason is cut at no character and within no card number, and an id 
     redis.disconnect();
 });
 
+test("what another program wrote as its reason is not shown, ours and BullMQ's are", async () => {
+    const formId = await failedForm('admissions');
+    const redis = world.redis.client();
+    const shown = async (reason) => {
+        await redis.hset(`bull:ocr-processing:ocr-${formId}`, 'failedReason', reason);
+        const { code, reason: text } = (await look('admin', 'ocr-processing')).failed.find((j) => j.formId === formId);
+        return [code, text];
+    };
+    const foreign = ['other', 'another program failed it; its own words stay in the queue'];
+    for (const words of ['Ana Pérez Gómez, nacida 1980-02-29', 'TypeError: cannot read Ana', 'ana: Pérez', ': Ana', ' internal: Ana', '', 'Ana', 'internal2: Ana'])
+        assert.deepEqual(await shown(words), foreign, words);
+    assert.deepEqual(await shown('job stalled more than allowable limit'), ['stalled', 'the worker stopped over it more often than is allowed']);
+    assert.deepEqual(await shown('unprocessable: the file has no page'), ['unprocessable', 'the file has no page']);
+    redis.disconnect();
+});
+
+// Jobs as they lie in Redis, without a worker between.
+async function lay(name, state, count, data) {
+    const redis = world.redis.client();
+    for (let done = 0; done < count; done += 1000) {
+        const batch = redis.pipeline();
+        for (let i = done; i < Math.min(count, done + 1000); i++) {
+            const id = `${state}-${i}-${data.clinicId.slice(0, 8)}`;
+            batch.hset(`bull:${name}:${id}`, { name, data: JSON.stringify({ ...data, alertId: `${i}` }), opts: '{}', timestamp: Date.now(), finishedOn: Date.now() });
+            if (state === 'wait') batch.rpush(`bull:${name}:wait`, id);
+            else batch.zadd(`bull:${name}:${state}`, Date.now() + i, id);
+        }
+        await batch.exec();
+    }
+    redis.disconnect();
+}
+
+test('thousands of jobs of several clinics are counted for each, within a bound and without sending them', async () => {
+    const name = 'alert-dispatch';
+    await until(async () => Object.values(await queues[name].getJobCounts('active', 'waiting', 'prioritized', 'delayed')).every((n) => n === 0), 'nothing under way', { seconds: 30 });
+    await queues[name].pause();
+    const was = await look('admin', name);
+    const [own, foreign] = [world.account('admin').clinicId, world.account('admin-b').clinicId];
+    await lay(name, 'completed', 4000, { clinicId: foreign, step: '1-push' });
+    await lay(name, 'completed', 600, { clinicId: own, step: '1-push' });
+    await lay(name, 'delayed', 1500, { clinicId: foreign, step: '1-sms' });
+    await lay(name, 'wait', 700, { clinicId: own, step: '1-sms' });
+    // Counted by the member, not by any text of theirs that holds the clinic's id.
+    await lay(name, 'prioritized', 3, { clinicId: foreign, step: own });
+    const redis = world.redis.client();
+    const used = async () => Object.fromEntries([...(await redis.info('commandstats')).matchAll(/cmdstat_(\w+):calls=(\d+)/g)].map((m) => [m[1], Number(m[2])]));
+    const sent = async () => Number((await redis.info('stats')).match(/total_net_output_bytes:(\d+)/)[1]);
+    const [before, bytes] = [await used(), await sent()];
+    const seen = await look('admin', name);
+    const [after, bytesAfter] = [await used(), await sent()];
+    assert.deepEqual([seen.counts.completed - was.counts.completed, seen.counts.delayed, seen.counts.waiting, seen.counts.prioritized, seen.atLeast], [600, 0, 700, 0, false]);
+    const looks = ['hget', 'hstrlen', 'hmget', 'type'].reduce((n, c) => n + (after[c] ?? 0) - (before[c] ?? 0), 0);
+    assert.ok(looks < 2.5 * 7000 + 1000, `${looks} looks into jobs`);
+    assert.ok(bytesAfter - bytes < 100_000, `${bytesAfter - bytes} bytes`);
+    // More than are looked at: said so, and no dearer than the bound.
+    await lay(name, 'delayed', 8000, { clinicId: foreign, step: '1-push' });
+    const more = await look('admin', name);
+    assert.deepEqual([more.counts.delayed, more.atLeast], [0, true]);
+    await queues[name].obliterate({ force: true });
+    redis.disconnect();
+    await queues[name].resume();
+});
+
 test('a job with an alert of ours and a form of another clinic is nobody\'s', async () => {
     const formId = await failedForm('admissions');
     const { clinicId } = world.account('admin-b');
@@ -198,8 +262,7 @@ test('three who ask at once: one has the job done again, and the trail says it o
 });
 
 test('a job that is not failed is 409, also when the form was finished by hand', async () => {
-    const { formId } = (await world.as('admissions').upload(formBytes('es-table-vitals.tif'))).body;
-    await world.form('admissions', formId);
+    const [{ id: formId }] = await world.sql("SELECT id FROM intake_forms WHERE status IN ('PROCESSED', 'REVIEW') LIMIT 1");
     const done = await world.as('admin').post(path('ocr-processing', `ocr-${formId}`));
     assert.equal(done.status, 409);
     const typed = await failedForm('admissions');
@@ -238,6 +301,35 @@ test('a scrub that failed begins with reading again and ends with one patient an
     const form = await world.form('admissions', formId, { statuses: ['PROCESSED', 'REVIEW'], seconds: 120 });
     const [row] = await world.sql('SELECT (SELECT count(*)::int FROM alerts WHERE intake_form_id = $1) AS alerts, (SELECT count(*)::int FROM patients WHERE id = $2) AS patients', [formId, form.patientId]);
     assert.deepEqual(row, { alerts: 1, patients: 1 });
+});
+
+test('a form confirmed while its worker slept leaves nothing for learning behind', async () => {
+    const { clinicId } = world.account('admin');
+    await world.sql('UPDATE clinic_settings SET review_sample_thousandths = 1000 WHERE clinic_id = $1', [clinicId]);
+    await queues['pan-scrub'].pause();
+    const { formId } = (await world.as('admissions').upload(formBytes('en-stacked-ear-ache.png'))).body;
+    await world.form('admissions', formId, { statuses: ['SCRUBBING'] });
+    const folder = join(world.system.dir, 'store', 'clinic', clinicId, 'intake', formId);
+    const made = new Set();
+    const watcher = watch(folder, (event, name) => made.add(name));
+    // Stopped while it makes the pages; another worker and a clerk are faster meanwhile.
+    const [{ pid }] = world.system.works;
+    const at = async () => (await world.sql('SELECT progress FROM intake_forms WHERE id = $1', [formId]))[0].progress;
+    await queues['pan-scrub'].resume();
+    await until(async () => (await at()) > 70, 'the pages begun', { seconds: 60, every: 5 });
+    process.kill(pid, 'SIGSTOP');
+    try {
+        assert.ok(!(await readdir(folder)).includes('trace'), 'it had finished already');
+        for (const status of ['REVIEW', 'CONFIRMED']) await world.sql('UPDATE intake_forms SET status = $2 WHERE id = $1', [formId, status]);
+    } finally {
+        process.kill(pid, 'SIGCONT');
+    }
+    await until(async () => (await queues['pan-scrub'].getJobState(`scrub-${formId}`)) === 'completed', 'its job done', { seconds: 120 });
+    assert.equal((await world.form('admissions', formId)).status, 'CONFIRMED');
+    watcher.close();
+    assert.ok(made.has('trace'), 'it was written');
+    for (const gone of ['trace', 'ocr']) assert.ok(!(await readdir(folder)).includes(gone), `the ${gone} stays behind`);
+    await world.sql('UPDATE clinic_settings SET review_sample_thousandths = NULL WHERE clinic_id = $1', [clinicId]);
 });
 
 test('without Redis the list is 503 and comes back with it', async () => {

@@ -200,6 +200,6 @@ test('a server that speaks something else is refused in time and never crashes t
         assert.equal(signal, null, `${JSON.stringify(answer)} ${args}: ${child.output}`);
         assert.ok(code === 0 || code === 1, `${JSON.stringify(answer)} ${args}: ${code} ${child.output}`);
     };
-    for (const answer of answers)
-        await fakeRedis((word) => (word === 'PING' ? '+PONG\r\n' : answer), (port) => Promise.all(calls.map((args) => one(port, answer, args))));
+    const serve = (answer) => fakeRedis((word) => (word === 'PING' ? '+PONG\r\n' : answer), (port) => Promise.all(calls.map((args) => one(port, answer, args))));
+    for (let i = 0; i < answers.length; i += 3) await Promise.all(answers.slice(i, i + 3).map(serve));
 });

@@ -1,7 +1,7 @@
 // Faults at random moments, counted from a client's own ledger: what an add confirmed is completed
 // once, whatever was killed, frozen or taken away meanwhile.
 //
-// ROUNDS=20 repeats each fault (CI: once); FREEZE_S=60 freezes Redis as long (CI: 5). Rule: the
+// ROUNDS=20 repeats each fault (CI: once); FREEZE_S=60 freezes Redis as long (CI: 3). Rule: the
 // ledger is written by the test itself: ids confirmed, and "begin"/"end" lines of the workers.
 import assert from 'node:assert/strict';
 import { connect, createServer } from 'node:net';
@@ -11,7 +11,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { BullWorld, until } from './bullmq_world.mjs';
 
 const rounds = Number(process.env.ROUNDS ?? 1);
-const freezeS = Number(process.env.FREEZE_S ?? 5);
+const freezeS = Number(process.env.FREEZE_S ?? 3);
 const jobsARound = 120;
 
 const worlds = [];

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { until } from '../../tools/lib/process.mjs';
 import { migrateWithoutBinary, startPostgres } from '../../tools/pg_dev.mjs';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
@@ -292,14 +293,15 @@ async function assertSealedWith(world, version) {
 const states = async (clinic) =>
     (await sql('SELECT state FROM clinic_keys WHERE clinic_id = $1 ORDER BY version', [clinic])).map((r) => r.state);
 
-describe('keys rotate', () => {
+// At the same time: each has clinics of its own, and each waits for other processes' caches to expire.
+describe('keys rotate', { concurrency: true }, () => {
     test('seals every row anew, also one written meanwhile, and retires the old version', async () => {
         const world = await livelyClinic();
         const { clinic } = world;
         const late = crypto.randomUUID();
         const lateName = await seal(clinic, 'patients', 'full_name', late, 'Late');
         const { ended } = start(binary, ['keys', 'rotate', '--clinic', clinic]);
-        await new Promise((r) => setTimeout(r, 2500));
+        await until(async () => (await states(clinic)).length === 2, 'the new version made', { seconds: 30 });
         await insertPatient(late, clinic, lateName, 1); // another process, its cache not yet expired
         const out = await ok(ended);
         assert.match(out, /key version 2, 6 rows sealed anew, 0 on older versions, 1 versions retired/);
@@ -325,7 +327,7 @@ describe('keys rotate', () => {
     test('a rotation that was killed goes on with the same version', async () => {
         const world = await livelyClinic();
         const { child, ended } = start(binary, ['keys', 'rotate', '--clinic', world.clinic]);
-        await new Promise((r) => setTimeout(r, 1500));
+        await until(async () => (await states(world.clinic)).length === 2, 'the new version made', { seconds: 30 });
         child.kill('SIGKILL');
         await ended;
         assert.deepEqual(await states(world.clinic), ['old', 'current']);

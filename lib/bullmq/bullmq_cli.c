@@ -526,12 +526,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
             cli->mode = arg;
         else if (state->arg_num == 1)
             cli->queue = arg;
-        else if (state->arg_num == 4 || strcmp(arg, "keep") == 0)
+        else if (strcmp(arg, "keep") == 0)
             cli->keep = true;
         else if (state->arg_num < 4)
             parse_number(state, arg, state->arg_num == 2 ? &cli->n : &cli->m);
         else
-            return ARGP_ERR_UNKNOWN;
+            argp_error(state, "\"%s\" is one argument too many", arg);
         return 0;
     case ARGP_KEY_END:
         if (state->arg_num < 2)

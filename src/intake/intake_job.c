@@ -461,12 +461,12 @@ const struct work_queue intake_queues[] = {
     {.queue = QUEUE_OCR,
      .handler = intake_ocr_job,
      .lock_ms = 8000, /* a killed worker's form is taken up again after this and one or two ... */
-     .stalled_interval_ms = 2500, /* ... of these */
+     .stalled_interval_ms = 1500, /* ... of these */
      .needs_reader = true},
     {.queue = QUEUE_SCRUB,
      .handler = intake_scrub_job,
      .lock_ms = 8000, /* a killed worker's form is taken up again after this and one or two ... */
-     .stalled_interval_ms = 2500, /* ... of these */
+     .stalled_interval_ms = 1500, /* ... of these */
      .needs_reader = true},
 };
 const size_t intake_queue_count = ARRAY_LEN(intake_queues);

@@ -8,7 +8,7 @@
 #include "notify/notify_internal.h"
 
 /* A killed worker's page is taken up again after LOCK_MS and one or two STALLED_MS. */
-enum { CONCURRENCY = 6, LOCK_MS = 6000, STALLED_MS = 2000, BUSY_RETRY_S = 4 };
+enum { CONCURRENCY = 6, LOCK_MS = 6000, STALLED_MS = 1000, BUSY_RETRY_S = 4 };
 
 struct dispatch {
     const struct ctx *cx;

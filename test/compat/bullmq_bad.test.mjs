@@ -203,3 +203,30 @@ test('a server that speaks something else is refused in time and never crashes t
     const serve = (answer) => fakeRedis((word) => (word === 'PING' ? '+PONG\r\n' : answer), (port) => Promise.all(calls.map((args) => one(port, answer, args))));
     for (let i = 0; i < answers.length; i += 3) await Promise.all(answers.slice(i, i + 3).map(serve));
 });
+
+test('wrong arguments of bullmq_cli are said in one line, and what it did in jobs/s and CPU per job', async () => {
+    const name = world.newName();
+    const said = async (...args) => {
+        const child = world.cli(...args);
+        const { code, signal } = await child.ended;
+        assert.equal(signal, null, `${args}: ${child.output}`);
+        return [code, child.output.trim()];
+    };
+    const wrong = [
+        [['nosuch', name], /there is no mode nosuch/], [['add', name, 'x', 1], /"x" is not a number/],
+        [['add', name, '1e3', 1], /"1e3" is not a number/], [['add', name, '99999999999999999999', 1], /is not a number/],
+        [['add', 'a:b', 1, 1], /no ':'/], [['add', '', 1, 1], /1 to 100 bytes/], [['add', 'q'.repeat(101), 1, 1], /1 to 100 bytes/],
+        [['prio', name, 2097152], /priority is 0 to 2097151/], [['sched', name, 0], /at least 1 ms/],
+        [['work', name, 1, 9999], /at most 256/], [['work', name, 1, 1, 'kep'], /"kep" is one argument too many/],
+        [['work', name, 1, 1, 'keep', 7], /too many/], [['add'], /Usage/], [[], /Usage/], [['--port', 'abc', 'add', name], /port/i],
+    ];
+    for (const [args, words] of wrong) {
+        const [code, output] = await said(...args);
+        assert.ok(code > 0, `${args}: ${code}`);
+        assert.match(output, words, `${args}`);
+    }
+    assert.deepEqual(await world.queue(name).getJobCounts('waiting', 'delayed', 'prioritized'), { waiting: 0, delayed: 0, prioritized: 0 });
+    const figures = (mode) => new RegExp(`^${mode}: 5 jobs in [\\d.]+ s: \\d+ jobs/s, [\\d.]+ us CPU per job, [\\d.]+ MB RSS`, 'm');
+    assert.match((await said('add', name, 5, 2))[1], figures('add'));
+    assert.match((await said('work', name, 5, 2))[1], figures('work'));
+});

@@ -13,10 +13,12 @@ import { startWorld } from '../lib/world.mjs';
 let world;
 let ocr;
 let redis;
+let lost; // an alert whose jobs are gone; the last test looks what became of it
 before(async () => {
     world = await startWorld({ workers: 1 });
     ocr = new Queue('ocr-processing', { connection: { host: '127.0.0.1', port: world.redis.port } });
     redis = world.redis.client();
+    lost = await alertWithoutJobs();
 });
 after(async () => {
     await ocr?.close();
@@ -33,6 +35,21 @@ const alert = async () => (await world.alert('admissions', { urgencyLevel: 'CRIT
 const paged = (id) =>
     until(async () => (await world.sql('SELECT status FROM alerts WHERE id = $1', [id]))[0].status !== 'PENDING', 'the alert paged', { seconds: 60 });
 const log = () => world.system.works[0].logText();
+
+// As when the queue refused its rows, or lost its jobs alone; half a minute ago.
+async function alertWithoutJobs() {
+    const dispatch = new Queue('alert-dispatch', { connection: { host: '127.0.0.1', port: world.redis.port } });
+    await dispatch.pause();
+    const id = await alert();
+    await relayed();
+    const jobs = (await dispatch.getJobs(['prioritized', 'waiting'])).filter((job) => job.data.alertId === id);
+    assert.equal(jobs.length, 2, 'push and SMS');
+    for (const job of jobs) await job.remove();
+    await world.sql("UPDATE alerts SET created_at = created_at - interval '31 s' WHERE id = $1", [id]);
+    await dispatch.resume();
+    await dispatch.close();
+    return id;
+}
 
 test("a refused row is let go and a clinic's later forms stay behind its earlier ones", async () => {
     const { clinicId } = world.account('admin');
@@ -106,4 +123,10 @@ test('the scheduler of a clinic that is no longer active is removed', async () =
     await redis.del('nexacore:relay:memory');
     await until(mine, 'and made again', { seconds: 30 });
     await square.close();
+});
+
+test('an alert whose jobs were refused or lost is sent by its own clock, without a loss of Redis', async () => {
+    await paged(lost);
+    const pushes = world.fakes.calls('fcm').filter((c) => c.status === 200 && c.body.includes(lost));
+    assert.equal(pushes.length, 1, 'and once');
 });

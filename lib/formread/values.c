@@ -17,6 +17,7 @@ struct candidate {
     double conf, fit;
     int xs[COLUMNS_MAX]; /* dividers of a comb */
     int cells;           /* > 0: a comb */
+    bool written;        /* ink, but no words */
     bool any_word;       /* also words that were taken for labels */
 };
 
@@ -237,6 +238,10 @@ static void candidate_find(const struct reading *rd, const struct page *page,
         c->words = (struct rect){0};
         words_inside(rd, page, lines, c);
     }
+    if (c->text.n == 0 && c->cells == 0) { /* writing that was not seen as words */
+        struct rect ink = ink_bounds(page, c->region);
+        c->written = ink.h * 2 > page->em && ink.w * 4 > page->em;
+    }
     struct str normal;
     c->fit = field_normal(rd->arena, field, c->text, rd->order, &normal);
 }
@@ -270,7 +275,7 @@ static double candidate_score(const struct label *label, const struct candidate 
 {
     if (c->region.w <= 0)
         return -1;
-    bool something = c->text.n > 0 || c->cells > 0;
+    bool something = c->text.n > 0 || c->cells > 0 || c->written;
     double score = c->fit * weight_of((enum field)label->means) + (something ? 0.2 : 0);
     score += c->cells > 0 && direction != ABOVE ? 0.9 : 0;
     score += 0.8 * habit[direction];

@@ -141,6 +141,7 @@ const apiClaims = (account) => ({
     clinic_id: account.clinicId,
     user_id: account.userId,
     role: account.role,
+    ...account.claims, // what else an issuer may say of somebody; of ours nobody has any
 });
 
 // grant_type=password (RFC 6749, 4.3), for tools and tests of this machine alone.

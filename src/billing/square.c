@@ -267,7 +267,8 @@ static struct problem *event_take(struct ctx *cx, struct str event_id)
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     size_t fresh = 0;
     TRY(tx_begin(&tx, cx, PG_WRITE));
-    TRY(PG_EXEC(&tx, &event_seen, &fresh, PG_P_TEXT(event_id)));
+    struct str kept = scrub(cx->arena, (struct raw_text){event_id}).s;
+    TRY(PG_EXEC(&tx, &event_seen, &fresh, PG_P_TEXT(kept)));
     struct uuid key = uuid_derived(cx->clinic_id, event_id);
     struct outbox_job job = {
         .queue = QUEUE_SQUARE,

@@ -1,5 +1,6 @@
 // A card number in every input there is: each field, parameter, header and path of api/openapi.yaml
-// (a new one is covered as soon as it is documented), webhooks, sockets, uploads, the command line.
+// (a new one is covered as soon as it is documented), webhooks, sockets, uploads, the command line,
+// the claims of a token, the answers of the providers.
 // Then it is searched for in PostgreSQL, Redis, logs, store, sockets' events, answers, and what the
 // providers were sent.
 //
@@ -10,6 +11,8 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import zlib from 'node:zlib';
+
+import { Queue } from 'bullmq';
 
 import { until } from '../../tools/lib/process.mjs';
 import { sign as signSquare } from '../fakes/square.mjs';
@@ -82,6 +85,50 @@ async function plantAll(o) {
     }
     return 0;
 }
+
+// First, while everybody is on duty as the seed says.
+test('in what the providers answer', async () => {
+    const { fakes } = world;
+    const fault = (svc, status, body, headers) => fakes.control('fault', { svc, mode: 'status', status, body, ...headers });
+    const seen = (svc, before) => fakes.calls(svc).slice(before).some((c) => c.fault);
+    const raise = async (status, code) => {
+        fakes.control('clearfaults');
+        fault('fcm', status, { error: { code: status, message: canary(), status: code, details: [{ '@type': canary(), errorCode: canary(16), note: canary() }] } });
+        fault('twilio', status, { code: canary(16), message: canary(), more_info: canary(), status });
+        const before = [fakes.calls('fcm').length, fakes.calls('twilio').length];
+        const { alert } = await world.alert('admissions', { urgencyLevel: 'CRITICAL', roomNumber: '9' });
+        await until(() => seen('fcm', before[0]) && seen('twilio', before[1]), 'both providers refused', { seconds: 30 });
+        const tried = () => world.sql("SELECT error FROM alert_deliveries WHERE alert_id = $1 AND status = 'failed'", [alert.id]);
+        await until(async () => (await tried()).length >= 2, 'both refusals are written down', { seconds: 60 });
+        fakes.control('clearfaults');
+        for (const login of ['doctor', 'admin']) {
+            silent(await world.as(login).get(`/api/v1/alerts/${alert.id}`), 'an alert');
+            silent(await world.as(login).get(`/api/v1/alerts/${alert.id}/timeline`), 'a timeline');
+        }
+    };
+    await raise(400, 'INVALID_ARGUMENT');
+    await raise(400, canary(16));
+    const square = world.account('doctor').clinicId;
+    const orders = [...fakes.state.orders];
+    const text = canary();
+    fakes.state.orders.splice(0, Infinity, { id: 'CORE00001', location_id: 'L1', reference_id: ids.patients, state: 'OPEN', total_money: { amount: 100, currency: 'USD' }, updated_at: new Date().toISOString(), note: text, ticket_name: canary(), customer_note: canary(), [canary(16)]: canary() });
+    const queue = new Queue('square-sync', { connection: { host: '127.0.0.1', port: world.redis.port } });
+    const ask = async () => {
+        const before = fakes.calls('square').length;
+        await queue.add('square-sync', { clinicId: square });
+        await until(() => fakes.calls('square').length > before, 'Square was asked', { seconds: 60 });
+    };
+    await world.system.tool(['clinic', 'connect-square', '--clinic', square, '--merchant', 'M1', '--locations', 'L1'], { input: 'sqtoken\n' });
+    await ask();
+    fault('square', 400, { errors: [{ category: canary(), code: canary(16), detail: canary(), field: canary() }] });
+    await ask();
+    await until(async () => (await world.sql('SELECT last_error FROM square_connections WHERE clinic_id = $1', [square]))[0].last_error !== null, 'the refusal is written down', { seconds: 60 });
+    fakes.control('clearfaults');
+    await queue.close();
+    fakes.state.orders.splice(0, Infinity, ...orders);
+    silent(await world.as('admin').get(`/api/v1/patients/${ids.patients}/billing`), 'the billing');
+    silent(await world.as('admin').get('/api/v1/dashboard/billing-stats'), 'the billing');
+});
 
 test('in all texts of a body at once', async () => {
     const taken = {};
@@ -259,6 +306,32 @@ test('in sockets: the token, the query, what they say, their names', async () =>
     }
 });
 
+// Whose token it is decides the clinic; what else it says is nobody's business.
+test('in the claims of a valid token', async () => {
+    const kept = world.system.accounts();
+    const doctor = kept.find((a) => a.login === 'doctor');
+    const known = { name: canary(), email: `${canary(16)}@x.test`, nickname: canary(), [canary(16)]: canary(), 'https://x.test/note': { text: [canary()] } };
+    const odd = { authId: `auth0|${canary(16)}`, userId: canary(16), clinicId: canary(16), role: canary(16) };
+    const accounts = [{ ...doctor, login: 'talkative', claims: known }, ...Object.entries(odd).map(([key, value]) => ({ ...doctor, login: key, [key]: value, claims: known }))];
+    // an account is found by its subject: one of them at a time
+    for (const account of accounts) {
+        world.system.saveAccounts([...kept.filter((a) => a.authId !== account.authId), account]);
+        const token = await world.system.issuer.token(account.login);
+        const claims = JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
+        assert.equal(claims.nickname, known.nickname);
+        const client = world.anonymous({ authorization: `Bearer ${token}` });
+        const answers = [await client.get('/api/v1/me'), await client.get('/api/v1/alerts'), await client.post('/api/v1/devices', { token: 'claims', platform: 'android' })];
+        for (const answer of answers) silent(answer, `a token with claims of ${account.login}`);
+        assert.ok(account.login === 'talkative' ? answers[0].status === 200 : answers[0].status >= 401, `${account.login}: ${answers[0].status}`);
+        const { io } = await import('socket.io-client');
+        const socket = io(world.url, { auth: { token }, reconnection: false, forceNew: true });
+        const said = await new Promise((done) => (socket.on('connect', () => done('')), socket.on('connect_error', (e) => done(JSON.stringify([e.message, e.data ?? null])))));
+        socket.close();
+        for (const needle of canaryNeedles) assert.ok(!said.includes(needle), said);
+    }
+    world.system.saveAccounts(kept);
+});
+
 test('on the command line', async () => {
     const env = { ...world.system.env };
     const clinic = ids.clinics;
@@ -267,6 +340,13 @@ test('on the command line', async () => {
         ['user', 'create', '--clinic', clinic, '--auth-id', 'x|1', '--role', 'DOCTOR', '--name', canary()],
         ['user', 'create', '--clinic', clinic, '--auth-id', canary(), '--role', 'DOCTOR', '--name', 'Ana'],
         ['user', 'create', '--clinic', canary(16), '--auth-id', 'x|2', '--role', canary(16), '--name', 'Ana'],
+        ['user', 'create', '--clinic', clinic, '--auth-id', 'x|3', '--role', 'DOCTOR', '--name', 'Ana', '--phone', canary(16)],
+        ['user', 'deactivate', canary(16)],
+        ['clinic', 'create', '--name', 'Uno', '--country', canary(16), '--timezone', canary(16)],
+        ['clinic', 'connect-square', '--clinic', clinic, '--merchant', canary(16), '--locations', canary(16)],
+        ['keys', 'rotate', '--clinic', canary(16)],
+        ['triage', 'overlay', '--clinic', clinic, '--overlay', canary(16)],
+        ['triage', 'replay', '--clinic', canary(16)],
         [canary(16)],
     ]) {
         const { code, err } = await nexacore(args, { env });

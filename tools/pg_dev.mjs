@@ -24,12 +24,13 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import * as fs from 'node:fs';
-import { createServer } from 'node:net';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
+
+import { freePort } from './lib/process.mjs';
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const NOBODY = 65534;
@@ -147,14 +148,6 @@ async function initialise(native, dir, passwords, disposable) {
     await finished(run(join(native, 'bin', 'initdb'), ['-D', data, '-U', 'postgres', '-E', 'UTF8',
         '--locale=C.UTF-8', '--auth=scram-sha-256', `--pwfile=${file}`, ...(disposable ? ['--no-sync'] : [])]), 'initdb');
     fs.rmSync(file);
-}
-
-async function freePort() {
-    const probe = createServer();
-    await new Promise((done) => probe.listen(0, '127.0.0.1', done));
-    const { port } = probe.address();
-    await new Promise((done) => probe.close(done));
-    return port;
 }
 
 // Ends a server that was left on this very folder (its starter was killed).

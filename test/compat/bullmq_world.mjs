@@ -3,7 +3,6 @@
 // Rule: everything started here is remembered and ended by close(), by pid, also after a failure.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,16 +10,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Queue, QueueEvents, Worker } from 'bullmq';
 import { Redis } from 'ioredis';
 
+import { freePort } from '../../tools/lib/process.mjs';
+
 const build = process.env.NEXACORE_BUILD ?? resolve(import.meta.dirname, '../../build');
 export const cliPath = join(build, 'bullmq_cli');
-
-async function freePort() {
-    const server = createServer();
-    await new Promise((done) => server.listen(0, '127.0.0.1', done));
-    const { port } = server.address();
-    await new Promise((done) => server.close(done));
-    return port;
-}
 
 export async function until(what, check, ms = 20_000) {
     const end = Date.now() + ms;

@@ -33,12 +33,22 @@ test('a second start finds the data, the passwords and the port of the first', a
     }
 });
 
-test('the server is never root, asks for passwords, and syncs to disk', async () => {
+const fsyncOf = async (server) => (await server.query('postgres', 'SHOW fsync', [], 'postgres'))[0].fsync;
+
+test('a server that is kept syncs to disk', async () => {
+    const server = await startPostgres({ dir: join(folder, 'kept') });
+    try {
+        assert.equal(await fsyncOf(server), 'on');
+    } finally {
+        await server.stop();
+    }
+});
+
+test('a disposable one does not; it is never root, asks for passwords and removes its folder', async () => {
     const server = await startPostgres();
     try {
         assert.notEqual(statSync(`/proc/${server.pid}`).uid, 0);
-        const [{ fsync }] = await server.query('postgres', 'SHOW fsync', [], 'postgres');
-        assert.equal(fsync, 'on');
+        assert.equal(await fsyncOf(server), 'off');
         server.passwords.nexacore_app = 'wrong';
         await assert.rejects(server.query('nexacore_app', 'SELECT 1', [], 'postgres'), { code: '28P01' });
     } finally {

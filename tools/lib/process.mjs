@@ -4,6 +4,7 @@
 // kernel to send SIGTERM then. Each has its own process group, so that Ctrl-C reaches the parent
 // alone and parts end in order.
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import fs from 'node:fs';
 import net from 'node:net';
 
@@ -20,9 +21,12 @@ function tryPort(port) {
     });
 }
 
-// The wanted port where it is free, else any free one.
+// The wanted port where it is free, else any free one. Drawn below the kernel's range for outgoing
+// connections (from 32768), any of which could take a port between this answer and its use.
 export async function freePort(wanted = 0) {
-    return (wanted && (await tryPort(wanted))) || tryPort(0);
+    let port = wanted && (await tryPort(wanted));
+    while (!port) port = await tryPort(randomInt(12_000, 32_000));
+    return port;
 }
 
 // Waits until `probe` is true (it may throw); says what was waited for when time is over.

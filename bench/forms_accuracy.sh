@@ -13,4 +13,4 @@ filter=${3:-}
 mapfile -t files < <(find "$forms/forms" -type f | sort)
 "$build/nexacore" read "${files[@]}" >"$build/forms_read.jsonl" || true
 node bench/forms_pred.mjs <"$build/forms_read.jsonl" >"$build/forms_pred.jsonl"
-node "$forms/score.mjs" forms "$forms" "$build/forms_pred.jsonl" ${filter:+"$filter"}
+node test/data/forms/score.mjs forms "$forms" "$build/forms_pred.jsonl" ${filter:+"$filter"}

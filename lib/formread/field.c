@@ -274,7 +274,7 @@ static double phone_normal(struct arena *arena, struct str raw, struct str *ret)
 static double national_id_normal(struct arena *arena, struct str raw, struct str *ret)
 {
     struct str clear = text_digits(arena, raw, false), digits = text_digits(arena, raw, true);
-    if (digits.n < 6 || digits.n > 10)
+    if (digits.n < 6 || digits.n > 10 || clear.n * 2 < digits.n) /* "SÍ NO" is no number */
         return 0;
     *ret = digits;
     return clear.n == digits.n ? 1 : 0.7;

@@ -4,6 +4,8 @@
  * misread, a letter in five. */
 #include "formread/labels.h"
 
+#include <string.h>
+
 #include "formread/labels_table.h"
 #include "formread/text.h"
 
@@ -34,6 +36,19 @@ static bool ends_with_colon(const struct word *w)
     return w->text.n > 0 && (w->text.p[w->text.n - 1] == ':' || w->text.p[w->text.n - 1] == ';');
 }
 
+/* A box to mark stands right before the word (boxes are not read as words). */
+static bool box_before(const struct page *page, const struct word *w)
+{
+    for (int i = 0; i < page->squares->count; i++) {
+        struct rect b = page->squares->box[i];
+        int gap = w->r.x - (b.x + b.w), middle = w->r.y + w->r.h / 2;
+        if (gap > -page->em / 2 && gap < page->em * 3 / 2 && middle > b.y - b.h / 4 &&
+            middle < b.y + b.h * 5 / 4)
+            return true;
+    }
+    return false;
+}
+
 /* Whether a label may start at a word, and whether it must then end with a colon. */
 enum start { START_NO, START_COLON, START_ANY };
 
@@ -47,7 +62,7 @@ static enum start may_start(const struct page *page, const struct lines *lines, 
     const struct word *w = word_at(page, lines, at), *before = word_at(page, lines, at - 1);
     int gap = w->r.x - (before->r.x + before->r.w);
     struct rect between = {before->r.x + before->r.w, w->r.y, gap, w->r.h};
-    if (before->owner == WORD_BOX || gap > page->em * 5 / 4)
+    if (before->owner == WORD_BOX || gap > page->em * 5 / 4 || box_before(page, w))
         return START_ANY;
     if (gap > 3 && rule_in(page->vrules, between, 0.5))
         return START_ANY;
@@ -61,6 +76,16 @@ static bool marked_over(struct str joined, struct str pattern)
 {
     return pattern.n >= 4 && joined.n > pattern.n && joined.n <= pattern.n + 3 &&
            memcmp(joined.p + joined.n - pattern.n, pattern.p, pattern.n) == 0;
+}
+
+/* Text goes on right behind the word `last`: what names things would be followed by a colon, a gap
+ * or nothing. */
+static bool goes_on(const struct page *page, const struct lines *lines, struct line line, int last)
+{
+    if (ends_with_colon(word_at(page, lines, last)) || last + 1 >= line.first + line.count)
+        return false;
+    const struct word *w = word_at(page, lines, last), *next = word_at(page, lines, last + 1);
+    return next->owner == 0 && next->r.x - (w->r.x + w->r.w) < page->em / 2;
 }
 
 /* The best pattern for the words from `at` on; false when none. */
@@ -90,6 +115,8 @@ static bool label_match(struct arena *arena, const struct page *page, const stru
                 distance = allowed;
             if (distance > allowed || n == 0 || 2 * (int)pattern.n - 3 * distance <= best)
                 continue;
+            if (label_patterns[i].alone && goes_on(page, lines, line, last))
+                continue;
             best = 2 * (int)pattern.n - 3 * distance;
             *ret = (struct label){.means = label_patterns[i].means,
                                   .first = at,
@@ -109,10 +136,10 @@ static bool is_suffix(const struct word *w)
     static const char *const suffixes[] = {"mmddyyyy",   "ddmmaaaa", "ddmmyyyy", "no",
                                            "num",        "staffuse", "staff",    "use",
                                            "usointerno", "uso",      "interno"};
-    if (w->folded.n == 0)
-        return w->text.n > 0 && w->text.p[0] == '#';
-    if (w->text.p[0] == '(')
+    if (w->text.n > 0 && w->text.p[0] == '(')
         return true;
+    if (w->folded.n == 0) /* '#', however it was read */
+        return w->text.n > 0 && w->text.n <= 3;
     for (size_t i = 0; i < ARRAY_LEN(suffixes); i++)
         if (text_distance(w->folded, str_of(suffixes[i]), 1) <= (w->folded.n > 4))
             return true;
@@ -124,10 +151,15 @@ static void label_finish(struct page *page, const struct lines *lines, struct li
 {
     int end = line.first + line.count;
     const struct word *last = word_at(page, lines, label->last);
+    bool inside = false; /* between '(' and ')' */
     while (!ends_with_colon(last) && label->last + 1 < end) {
         const struct word *next = word_at(page, lines, label->last + 1);
-        if (next->r.x - (last->r.x + last->r.w) > page->em || !is_suffix(next))
+        if (next->r.x - (last->r.x + last->r.w) > page->em || (!inside && !is_suffix(next)))
             break;
+        inside =
+            (inside || next->text.p[0] == '(') && memchr(next->text.p, ')', next->text.n) == NULL;
+        if (next->folded.n == 0 && label->means == LABEL_OPTION) /* "Card #" */
+            label->means = FIELD_CARD_NUMBER;
         label->last++;
         last = next;
     }
@@ -162,7 +194,7 @@ static bool is_sentence(const struct page *page, const struct lines *lines, stru
     const struct word *last = word_at(page, lines, found->last);
     bool boxed =
         found->first > line.first && word_at(page, lines, found->first - 1)->owner == WORD_BOX;
-    if (boxed)
+    if (boxed || box_before(page, first))
         return false;
     if (found->last + 1 < line.first + line.count) {
         const struct word *next = word_at(page, lines, found->last + 1);

@@ -6,8 +6,8 @@
 #ifndef NEXACORE_FORMREAD_LABELS_H
 #define NEXACORE_FORMREAD_LABELS_H
 
+#include "formread/boxes.h"
 #include "formread/field.h"
-#include "formread/page.h"
 
 /* What a label stands for: a field, or one of these. */
 enum {
@@ -42,18 +42,6 @@ struct lines {
 };
 
 #define LABELS_MAX 160
-#define BOXES_MAX  400
-
-struct boxes { /* checkboxes of a page, clean enough to be seen as such */
-    struct rect box[BOXES_MAX];
-    int count;
-};
-
-/* checkbox.c: squares (or circles), and pairs of brackets. */
-void boxes_find(const struct page *page, struct boxes *squares, struct boxes *brackets);
-/* Sets `owner` of words that are a box read as letters to WORD_BOX. */
-void boxes_mark_words(struct page *page, const struct boxes *squares);
-#define WORD_BOX (-1)
 
 void lines_make(struct arena *arena, const struct page *page, struct lines *ret);
 /* Finds labels and marks their words' `owner` (index of the label + 1). */

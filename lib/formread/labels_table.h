@@ -40,6 +40,7 @@ struct label_pattern {
     int means;
     enum language language;
     bool heading;
+    bool alone; /* a word of sentences too: no label when text follows it closely */
 };
 
 #define ES LANGUAGE_ES
@@ -52,7 +53,7 @@ static const struct label_pattern label_patterns[] = {
     {"nameofpatient", FIELD_FULL_NAME, EN}, {"patientsname", FIELD_FULL_NAME, EN},
     {"patientfullname", FIELD_FULL_NAME, EN}, {"name", FIELD_FULL_NAME, EN},
     {"printname", FIELD_FULL_NAME, EN}, {"legalname", FIELD_FULL_NAME, EN},
-    {"firstandlastname", FIELD_FULL_NAME, EN}, {"namefirstlast", FIELD_FULL_NAME, EN},
+    {"namefirstandlast", FIELD_FULL_NAME, EN}, {"firstandlastname", FIELD_FULL_NAME, EN}, {"namefirstlast", FIELD_FULL_NAME, EN},
     {"nombrecompleto", FIELD_FULL_NAME, ES}, {"nombresyapellidos", FIELD_FULL_NAME, ES},
     {"nombreyapellidos", FIELD_FULL_NAME, ES}, {"nombreyapellido", FIELD_FULL_NAME, ES},
     {"nombre", FIELD_FULL_NAME, ES}, {"nombres", FIELD_FULL_NAME, ES},
@@ -80,7 +81,7 @@ static const struct label_pattern label_patterns[] = {
     {"phone", FIELD_PHONE, EN}, {"homecellphone", FIELD_PHONE, EN}, {"cellphone", FIELD_PHONE, EN},
     {"homephone", FIELD_PHONE, EN}, {"phonenumber", FIELD_PHONE, EN}, {"mobile", FIELD_PHONE, EN},
     {"telephone", FIELD_PHONE, EN}, {"tel", FIELD_PHONE, EN}, {"contactphone", FIELD_PHONE, EN},
-    {"mobilephone", FIELD_PHONE, EN}, {"cell", FIELD_PHONE, EN}, {"phoneno", FIELD_PHONE, EN},
+    {"mobilephone", FIELD_PHONE, EN}, {"cell", FIELD_PHONE, EN, false, true}, {"phoneno", FIELD_PHONE, EN},
     {"daytimephone", FIELD_PHONE, EN}, {"contactnumber", FIELD_PHONE, EN},
     {"telefono", FIELD_PHONE, ES}, {"celular", FIELD_PHONE, ES}, {"movil", FIELD_PHONE, ES},
     {"telefonocelular", FIELD_PHONE, ES}, {"telefonodecontacto", FIELD_PHONE, ES},
@@ -107,7 +108,20 @@ static const struct label_pattern label_patterns[] = {
     {"address", FIELD_ADDRESS, EN}, {"homeaddress", FIELD_ADDRESS, EN}, {"streetaddress", FIELD_ADDRESS, EN},
     {"direccion", FIELD_ADDRESS, ES}, {"domicilio", FIELD_ADDRESS, ES}, {"residencia", FIELD_ADDRESS, ES},
     {"sex", FIELD_SEX, EN}, {"gender", FIELD_SEX, EN}, {"sexo", FIELD_SEX, ES}, {"genero", FIELD_SEX, ES},
+    {"paciente", FIELD_FULL_NAME, ES, false, true}, {"nombresapellidos", FIELD_FULL_NAME, ES}, {"nombrelegal", FIELD_FULL_NAME, ES}, {"nombreyapellidosdelpaciente", FIELD_FULL_NAME, ES},
+    {"patient", FIELD_FULL_NAME, EN, false, true}, {"namelastfirst", FIELD_FULL_NAME, EN}, {"lastnamefirstname", FIELD_FULL_NAME, EN}, {"yourname", FIELD_FULL_NAME, EN}, {"fulllegalname", FIELD_FULL_NAME, EN},
+    {"patientsdateofbirth", FIELD_DATE_OF_BIRTH, EN}, {"patientdateofbirth", FIELD_DATE_OF_BIRTH, EN}, {"nacidoel", FIELD_DATE_OF_BIRTH, ES},
+    {"daytimephone", FIELD_PHONE, EN}, {"mobilephone", FIELD_PHONE, EN}, {"phoneno", FIELD_PHONE, EN}, {"cell", FIELD_PHONE, EN}, {"telephonenumber", FIELD_PHONE, EN}, {"primaryphone", FIELD_PHONE, EN}, {"bestphone", FIELD_PHONE, EN}, {"workphone", FIELD_PHONE, EN},
+    {"telefonofijo", FIELD_PHONE, ES}, {"notelefono", FIELD_PHONE, ES}, {"numerodecelular", FIELD_PHONE, ES}, {"telefonoocelular", FIELD_PHONE, ES}, {"telefonodelpaciente", FIELD_PHONE, ES}, {"nodecelular", FIELD_PHONE, ES},
+    {"memberno", FIELD_INSURANCE_ID, EN}, {"subscriberno", FIELD_INSURANCE_ID, EN}, {"subscribernumber", FIELD_INSURANCE_ID, EN}, {"policyid", FIELD_INSURANCE_ID, EN}, {"insuranceno", FIELD_INSURANCE_ID, EN}, {"idno", FIELD_INSURANCE_ID, EN}, {"medicareid", FIELD_INSURANCE_ID, EN}, {"medicarenumber", FIELD_INSURANCE_ID, EN}, {"medicaidid", FIELD_INSURANCE_ID, EN}, {"insurancecardno", FIELD_INSURANCE_ID, EN}, {"certificateno", FIELD_INSURANCE_ID, EN},
+    {"numerodeafiliado", FIELD_INSURANCE_ID, ES}, {"numerodecarnet", FIELD_INSURANCE_ID, ES}, {"carneno", FIELD_INSURANCE_ID, ES}, {"nodecarne", FIELD_INSURANCE_ID, ES}, {"numerodecarne", FIELD_INSURANCE_ID, ES}, {"iddelseguro", FIELD_INSURANCE_ID, ES}, {"nodelseguro", FIELD_INSURANCE_ID, ES}, {"numerodeseguro", FIELD_INSURANCE_ID, ES}, {"nodeseguro", FIELD_INSURANCE_ID, ES}, {"contratono", FIELD_INSURANCE_ID, ES}, {"nodecontrato", FIELD_INSURANCE_ID, ES},
+    {"insurancename", FIELD_INSURANCE_PROVIDER, EN}, {"nameofinsurance", FIELD_INSURANCE_PROVIDER, EN}, {"payer", FIELD_INSURANCE_PROVIDER, EN, false, true}, {"compania", FIELD_INSURANCE_PROVIDER, ES, false, true}, {"companiadeseguros", FIELD_INSURANCE_PROVIDER, ES}, {"entidaddesalud", FIELD_INSURANCE_PROVIDER, ES}, {"aseguradoraeps", FIELD_INSURANCE_PROVIDER, ES}, {"seguro", FIELD_INSURANCE_PROVIDER, ES, false, true}, {"prepagada", FIELD_INSURANCE_PROVIDER, ES},
+    {"direcciondecasa", FIELD_ADDRESS, ES}, {"direcciondomicilio", FIELD_ADDRESS, ES}, {"direccionderesidencia", FIELD_ADDRESS, ES}, {"mailingaddress", FIELD_ADDRESS, EN},
+    {"identitycard", FIELD_NATIONAL_ID, EN}, {"socsec", FIELD_NATIONAL_ID, EN}, {"socialsecuritynum", FIELD_NATIONAL_ID, EN}, {"cedulano", FIELD_NATIONAL_ID, ES}, {"documentono", FIELD_NATIONAL_ID, ES}, {"numdedocumento", FIELD_NATIONAL_ID, ES}, {"identificacionno", FIELD_NATIONAL_ID, ES}, {"cedulaciudadania", FIELD_NATIONAL_ID, ES}, {"numerocedula", FIELD_NATIONAL_ID, ES}, {"ccnumero", FIELD_NATIONAL_ID, ES},
     /* text */
+    {"describeyourproblem", FIELD_CHIEF_COMPLAINT, EN, true}, {"describeyoursymptoms", FIELD_CHIEF_COMPLAINT, EN, true}, {"mainproblem", FIELD_CHIEF_COMPLAINT, EN, true}, {"primarycomplaint", FIELD_CHIEF_COMPLAINT, EN, true}, {"reasonforcomingin", FIELD_CHIEF_COMPLAINT, EN, true}, {"reasonforappointment", FIELD_CHIEF_COMPLAINT, EN, true}, {"reasonforseekingcare", FIELD_CHIEF_COMPLAINT, EN, true}, {"whatbringsyouhere", FIELD_CHIEF_COMPLAINT, EN, true}, {"whatbringsyouheretoday", FIELD_CHIEF_COMPLAINT, EN, true}, {"howcanwehelpyoutoday", FIELD_CHIEF_COMPLAINT, EN, true}, {"howcanwehelp", FIELD_CHIEF_COMPLAINT, EN, true}, {"presentingproblem", FIELD_CHIEF_COMPLAINT, EN, true}, {"currentproblem", FIELD_CHIEF_COMPLAINT, EN, true}, {"whatiswrong", FIELD_CHIEF_COMPLAINT, EN, true}, {"yourmainconcern", FIELD_CHIEF_COMPLAINT, EN, true}, {"mainconcern", FIELD_CHIEF_COMPLAINT, EN, true},
+    {"describasumolestia", FIELD_CHIEF_COMPLAINT, ES, true}, {"describasussintomas", FIELD_CHIEF_COMPLAINT, ES, true}, {"porquevienehoy", FIELD_CHIEF_COMPLAINT, ES, true}, {"porqueconsulta", FIELD_CHIEF_COMPLAINT, ES, true}, {"porqueconsultahoy", FIELD_CHIEF_COMPLAINT, ES, true}, {"razondeconsulta", FIELD_CHIEF_COMPLAINT, ES, true}, {"razondelavisita", FIELD_CHIEF_COMPLAINT, ES, true}, {"causadeconsulta", FIELD_CHIEF_COMPLAINT, ES, true}, {"motivodeingreso", FIELD_CHIEF_COMPLAINT, ES, true}, {"motivodeatencion", FIELD_CHIEF_COMPLAINT, ES, true}, {"motivodelaatencion", FIELD_CHIEF_COMPLAINT, ES, true}, {"quelepasa", FIELD_CHIEF_COMPLAINT, ES, true}, {"queletraehoy", FIELD_CHIEF_COMPLAINT, ES, true}, {"molestiaprincipal", FIELD_CHIEF_COMPLAINT, ES, true}, {"enquepodemosayudarle", FIELD_CHIEF_COMPLAINT, ES, true}, {"problemaprincipal", FIELD_CHIEF_COMPLAINT, ES, true}, {"enfermedadactual", FIELD_CHIEF_COMPLAINT, ES, true}, {"sintomaprincipal", FIELD_CHIEF_COMPLAINT, ES, true},
+    {"alergiasamedicamentos", FIELD_ALLERGIES, ES}, {"allergiestomedications", FIELD_ALLERGIES, EN}, {"medicationstaken", FIELD_MEDICATIONS, EN}, {"medsyoutake", FIELD_MEDICATIONS, EN}, {"medicamentosquetoma", FIELD_MEDICATIONS, ES}, {"tratamientoactual", FIELD_MEDICATIONS, ES}, {"currentmeds", FIELD_MEDICATIONS, EN}, {"meds", FIELD_MEDICATIONS, EN, false, true},
     {"chiefcomplaint", FIELD_CHIEF_COMPLAINT, EN, true}, {"reasonforvisit", FIELD_CHIEF_COMPLAINT, EN, true},
     {"reasonfortodaysvisit", FIELD_CHIEF_COMPLAINT, EN, true}, {"reasonforyourvisit", FIELD_CHIEF_COMPLAINT, EN, true},
     {"presentingcomplaint", FIELD_CHIEF_COMPLAINT, EN, true}, {"whatbringsyouintoday", FIELD_CHIEF_COMPLAINT, EN, true},
@@ -148,14 +162,14 @@ static const struct label_pattern label_patterns[] = {
     /* card */
     {"cardnumber", FIELD_CARD_NUMBER, EN}, {"creditcard", FIELD_CARD_NUMBER, EN}, {"creditcardno", FIELD_CARD_NUMBER, EN},
     {"creditcardnumber", FIELD_CARD_NUMBER, EN}, {"cardno", FIELD_CARD_NUMBER, EN}, {"debitcard", FIELD_CARD_NUMBER, EN},
-    {"accountnumber", FIELD_CARD_NUMBER, EN},
+    {"accountnumber", FIELD_CARD_NUMBER, EN}, {"debitcardnumber", FIELD_CARD_NUMBER, EN}, {"ccnumber", FIELD_CARD_NUMBER, EN}, {"nrodetarjeta", FIELD_CARD_NUMBER, ES}, {"numtarjeta", FIELD_CARD_NUMBER, ES}, {"tarjetadebito", FIELD_CARD_NUMBER, ES}, {"numerodelatarjeta", FIELD_CARD_NUMBER, ES}, {"tarjetacredito", FIELD_CARD_NUMBER, ES}, {"nodelatarjeta", FIELD_CARD_NUMBER, ES},
     {"tarjetano", FIELD_CARD_NUMBER, ES}, {"numerodetarjeta", FIELD_CARD_NUMBER, ES}, {"nodetarjeta", FIELD_CARD_NUMBER, ES},
     {"tarjetadecredito", FIELD_CARD_NUMBER, ES}, {"numerotarjeta", FIELD_CARD_NUMBER, ES},
     {"expdate", FIELD_CARD_EXPIRY, EN}, {"expirationdate", FIELD_CARD_EXPIRY, EN}, {"expires", FIELD_CARD_EXPIRY, EN}, {"exp", FIELD_CARD_EXPIRY, EN},
     {"expiration", FIELD_CARD_EXPIRY, EN}, {"validthru", FIELD_CARD_EXPIRY, EN}, {"expirydate", FIELD_CARD_EXPIRY, EN},
     {"vence", FIELD_CARD_EXPIRY, ES}, {"vencimiento", FIELD_CARD_EXPIRY, ES}, {"fechadevencimiento", FIELD_CARD_EXPIRY, ES}, {"validahasta", FIELD_CARD_EXPIRY, ES},
     {"cvv", FIELD_CARD_CVV, EN}, {"cvc", FIELD_CARD_CVV, EN}, {"cvv2", FIELD_CARD_CVV, EN}, {"securitycode", FIELD_CARD_CVV, EN}, {"ccvv", FIELD_CARD_CVV, EN},
-    {"cw", FIELD_CARD_CVV, EN}, {"ccv", FIELD_CARD_CVV, EN}, {"cvw", FIELD_CARD_CVV, EN}, {"cww", FIELD_CARD_CVV, EN}, {"vv", FIELD_CARD_CVV, EN}, {"cvy", FIELD_CARD_CVV, EN},
+    {"cve", FIELD_CARD_CVV, EN}, {"cvc2", FIELD_CARD_CVV, EN}, {"cid", FIELD_CARD_CVV, EN}, {"cardcode", FIELD_CARD_CVV, EN}, {"codigocvv", FIELD_CARD_CVV, ES}, {"codigo", FIELD_CARD_CVV, ES}, {"cw", FIELD_CARD_CVV, EN}, {"ccv", FIELD_CARD_CVV, EN}, {"cvw", FIELD_CARD_CVV, EN}, {"cww", FIELD_CARD_CVV, EN}, {"vv", FIELD_CARD_CVV, EN}, {"cvy", FIELD_CARD_CVV, EN},
     {"codigodeseguridad", FIELD_CARD_CVV, ES}, {"codseguridad", FIELD_CARD_CVV, ES},
     {"nameoncard", FIELD_CARD_HOLDER, EN}, {"cardholder", FIELD_CARD_HOLDER, EN}, {"cardholdername", FIELD_CARD_HOLDER, EN},
     {"titular", FIELD_CARD_HOLDER, ES}, {"titulardelatarjeta", FIELD_CARD_HOLDER, ES}, {"nombreenlatarjeta", FIELD_CARD_HOLDER, ES}, {"nombredeltitular", FIELD_CARD_HOLDER, ES},
@@ -182,6 +196,10 @@ static const struct label_pattern label_patterns[] = {
     {"jointpain", S_JOINT_PAIN, EN}, {"dolorarticular", S_JOINT_PAIN, ES}, {"dolorenlasarticulaciones", S_JOINT_PAIN, ES},
     {"diarrhea", S_DIARRHEA, EN}, {"diarrea", S_DIARRHEA, ES}, {"palpitations", S_PALPITATIONS, EN}, {"palpitaciones", S_PALPITATIONS, ES},
     /* headings and labels that end a value */
+    {"visit", LABEL_STOP, EN, true, true}, {"todaysvisit", LABEL_STOP, EN, true}, {"consulta", LABEL_STOP, ES, true, true}, {"consultadehoy", LABEL_STOP, ES, true}, {"aboutyou", LABEL_STOP, EN, true}, {"coverage", LABEL_STOP, EN, true, true}, {"triage", LABEL_STOP, EN, true, true}, {"triaje", LABEL_STOP, ES, true, true}, {"afiliacionalsistema", LABEL_STOP, ES, true}, {"demographics", LABEL_STOP, EN, true}, {"billing", LABEL_STOP, EN, true, true}, {"billinginformation", LABEL_STOP, EN, true}, {"contactinformation", LABEL_STOP, EN, true}, {"medicalhistory", LABEL_STOP, EN, true}, {"antecedentes", LABEL_STOP, ES, true, true}, {"informaciondelpaciente", LABEL_STOP, ES, true}, {"informacionpersonal", LABEL_STOP, ES, true}, {"informaciondelseguro", LABEL_STOP, ES, true}, {"informaciondepago", LABEL_STOP, ES, true}, {"pago", LABEL_STOP, ES, true, true}, {"datosgenerales", LABEL_STOP, ES, true}, {"datosdecontacto", LABEL_STOP, ES, true}, {"paymentmethod", LABEL_STOP, EN, true}, {"methodofpayment", LABEL_STOP, EN, true}, {"forstaffuseonly", LABEL_STOP, EN, true}, {"officeuseonly", LABEL_STOP, EN, true}, {"forofficeuseonly", LABEL_STOP, EN, true}, {"paraelpersonal", LABEL_STOP, ES, true},
+    {"doyouhaveanyofthese", LABEL_SYMPTOMS, EN, true}, {"doyouhaveanyofthefollowing", LABEL_SYMPTOMS, EN, true}, {"areyouexperiencing", LABEL_SYMPTOMS, EN, true}, {"currentsymptoms", LABEL_SYMPTOMS, EN, true}, {"reviewofsymptoms", LABEL_SYMPTOMS, EN, true}, {"markallthatapply", LABEL_SYMPTOMS, EN, true}, {"presentaalgunodeestos", LABEL_SYMPTOMS, ES, true}, {"presentaalgunodeestossintomas", LABEL_SYMPTOMS, ES, true}, {"marquelosquepresente", LABEL_SYMPTOMS, ES, true}, {"senalelossintomas", LABEL_SYMPTOMS, ES, true}, {"tienealgunodeestos", LABEL_SYMPTOMS, ES, true}, {"sintomasactuales", LABEL_SYMPTOMS, ES, true},
+    {"circleyoursymptoms", LABEL_CIRCLE, EN, true}, {"circlethesymptoms", LABEL_CIRCLE, EN, true}, {"circlewhatapplies", LABEL_CIRCLE, EN, true}, {"encierrelossintomas", LABEL_CIRCLE, ES, true}, {"encierreconuncirculo", LABEL_CIRCLE, ES, true}, {"circulelossintomas", LABEL_CIRCLE, ES, true},
+    {"emailaddress", LABEL_STOP, EN}, {"correoelectronico", LABEL_STOP, ES}, {"occupation", LABEL_STOP, EN}, {"ocupacion", LABEL_STOP, ES}, {"maritalstatus", LABEL_STOP, EN}, {"estadocivil", LABEL_STOP, ES}, {"employer", LABEL_STOP, EN}, {"height", LABEL_STOP, EN}, {"talla", LABEL_STOP, ES}, {"estatura", LABEL_STOP, ES}, {"glucose", LABEL_STOP, EN}, {"glucosa", LABEL_STOP, ES}, {"glucometria", LABEL_STOP, ES}, {"primarycarephysician", LABEL_STOP, EN}, {"physician", LABEL_STOP, EN}, {"medicotratante", LABEL_STOP, ES}, {"pharmacy", LABEL_STOP, EN}, {"farmacia", LABEL_STOP, ES}, {"acompanante", LABEL_STOP, ES}, {"responsable", LABEL_STOP, ES}, {"parentesco", LABEL_STOP, ES}, {"relationship", LABEL_STOP, EN}, {"hora", LABEL_STOP, ES}, {"barrio", LABEL_STOP, ES}, {"zipcode", LABEL_STOP, EN}, {"grupo", LABEL_STOP, ES}, {"mothersname", LABEL_STOP, EN}, {"nombredelacompanante", LABEL_STOP, ES}, {"nombredelresponsable", LABEL_STOP, ES}, {"emergencycontactname", LABEL_STOP, EN}, {"emergencyphone", LABEL_STOP, EN}, {"telefonodeemergencia", LABEL_STOP, ES}, {"nombredelmedico", LABEL_STOP, ES},
     {"patientinformation", LABEL_STOP, EN, true}, {"personalinformation", LABEL_STOP, EN, true}, {"datospersonales", LABEL_STOP, ES, true}, {"datosdelpaciente", LABEL_STOP, ES, true},
     {"insurance", LABEL_STOP, EN, true}, {"insuranceinformation", LABEL_STOP, EN, true}, {"aseguramiento", LABEL_STOP, ES, true}, {"datosdelseguro", LABEL_STOP, ES, true},
     {"vitalsigns", LABEL_STOP, EN, true}, {"vitals", LABEL_STOP, EN, true}, {"vitalsstaffuse", LABEL_STOP, EN, true}, {"signosvitales", LABEL_STOP, ES, true}, {"signosvitalesusointerno", LABEL_STOP, ES, true},
@@ -195,7 +213,7 @@ static const struct label_pattern label_patterns[] = {
     {"emergencycontact", LABEL_STOP, EN}, {"contactodeemergencia", LABEL_STOP, ES}, {"email", LABEL_STOP, EN}, {"correo", LABEL_STOP, ES}, {"groupno", LABEL_STOP, EN}, {"groupnumber", LABEL_STOP, EN},
     {"city", LABEL_STOP, EN}, {"state", LABEL_STOP, EN}, {"zip", LABEL_STOP, EN}, {"ciudad", LABEL_STOP, ES}, {"age", LABEL_STOP, EN}, {"edad", LABEL_STOP, ES}, {"weight", LABEL_STOP, EN}, {"peso", LABEL_STOP, ES},
     {"icertifythattheaboveinformationiscorrectandauthorize", LABEL_STOP, EN, true}, {"icertifythat", LABEL_STOP, EN, true}, {"autorizoeltratamiento", LABEL_STOP, ES, true}, {"autorizo", LABEL_STOP, ES, true},
-    {"cashcheck", LABEL_OPTION, EN}, {"card", LABEL_OPTION, EN}, {"efectivo", LABEL_OPTION, ES}, {"tarjeta", LABEL_OPTION, ES},
+    {"cashcheck", LABEL_STOP, EN}, {"efectivo", LABEL_STOP, ES}, {"card", LABEL_OPTION, EN}, {"tarjeta", LABEL_OPTION, ES},
 };
 /* clang-format on */
 

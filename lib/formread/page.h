@@ -43,6 +43,7 @@ struct page {
     bool rectified; /* a sheet was pulled out of a photo: `back` leads from it to the photo */
     int upright_w, upright_h, sheet_w, sheet_h;
     float back[8];
+    struct boxes *squares; /* boxes.h */
     struct word *words;
     size_t count;
     int em;      /* height of a usual word's box */

@@ -16,7 +16,7 @@ struct form {
     struct lines lines[FORMREAD_PAGES_MAX];
     struct label *labels[FORMREAD_PAGES_MAX];
     int label_count[FORMREAD_PAGES_MAX];
-    struct boxes *squares[FORMREAD_PAGES_MAX], *brackets[FORMREAD_PAGES_MAX];
+    struct boxes *brackets[FORMREAD_PAGES_MAX];
     int pages;
     struct value values[VALUES_MAX];
     int value_count;
@@ -39,9 +39,11 @@ static void form_free(struct form **form)
 
 static bool page_prepare(struct page *page, int number, PIX *display, double aspect, int turn)
 {
+    struct boxes *squares = page->squares;
     page_free(page);
-    *page = (struct page){.number = number};
-    return page_straighten(page, pixClone(display), aspect, turn) && page_find_rules(page);
+    *page = (struct page){.number = number, .squares = squares};
+    return page_straighten(page, pixClone(display), aspect, turn) && page_find_rules(page) &&
+           page_find_boxes(page, page->squares);
 }
 
 static bool doubtful(const struct page *page)
@@ -54,6 +56,7 @@ static enum formread_refusal page_make(struct formread *fr, struct arena *arena,
                                        int number, PIX *display, double aspect)
 {
     struct page *page = &form->page[number];
+    page->squares = arena_make(arena, struct boxes);
     int64_t start = clock_mono_us();
     bool ok = page_prepare(page, number, display, aspect, 0);
     form->decode_us += clock_mono_us() - start;
@@ -166,10 +169,9 @@ static enum language extract(struct formread *fr, struct arena *arena, struct fo
         form->labels[p] = arena_array(arena, LABELS_MAX, sizeof(struct label));
         lines_make(arena, &form->page[p], &form->lines[p]);
         text_add(form, p);
-        form->squares[p] = arena_make(arena, struct boxes);
         form->brackets[p] = arena_make(arena, struct boxes);
-        boxes_find(&form->page[p], form->squares[p], form->brackets[p]);
-        boxes_mark_words(&form->page[p], form->squares[p]);
+        brackets_find(&form->page[p], form->brackets[p]);
+        boxes_mark_words(&form->page[p], form->page[p].squares);
         form->label_count[p] = labels_find(arena, &form->page[p], &form->lines[p], form->labels[p]);
     }
     struct reading rd = {
@@ -180,7 +182,7 @@ static enum language extract(struct formread *fr, struct arena *arena, struct fo
                                         form->label_count[p], form->values, form->value_count);
         secrets_find(&rd, &form->page[p], &form->lines[p], form->labels[p], form->label_count[p]);
         form->symptom_count =
-            symptoms_find(&form->page[p], form->squares[p], form->brackets[p], form->labels[p],
+            symptoms_find(&form->page[p], form->page[p].squares, form->brackets[p], form->labels[p],
                           form->label_count[p], form->symptoms, form->symptom_count, SYMPTOMS_MAX);
     }
     struct read_form read = {form->page, form->lines, form->labels, form->label_count, form->pages};

@@ -174,4 +174,6 @@ void value_reread(const struct reading *rd, PIX *crop, bool lines, struct value 
     }
     if (is_exact(v->field) && (v->fit < 1 || v->conf < SURE_ENOUGH))
         value_hand(rd, crop, v);
+    if (v->field == FIELD_INSURANCE_ID)
+        code_settle(rd, crop, v);
 }

@@ -66,12 +66,18 @@ static void rest_judge(const struct reading *rd, const struct page *page, struct
         secret_add(rd, page, FIELD_CARD_NUMBER, rest);
 }
 
+/* A word of a field's label: what follows is looked after as that field's value. */
+static bool names_field(const struct word *w, const struct label *labels)
+{
+    return w->owner > 0 && labels[w->owner - 1].means < FIELD__COUNT;
+}
+
 static void line_judge(const struct reading *rd, const struct page *page, const struct lines *lines,
-                       struct line line)
+                       struct line line, const struct label *labels)
 {
     int from = -1;
     for (int i = line.first; i < line.first + line.count; i++)
-        if (page->words[lines->order[i]].owner == 0 &&
+        if (!names_field(&page->words[lines->order[i]], labels) &&
             speaks_of_paying(&page->words[lines->order[i]]))
             from = i + 1;
     struct rect rest = {0};
@@ -95,7 +101,7 @@ void secrets_find(const struct reading *rd, const struct page *page, const struc
                   const struct label *labels, int label_count)
 {
     for (int l = 0; l < lines->count; l++)
-        line_judge(rd, page, lines, lines->line[l]);
+        line_judge(rd, page, lines, lines->line[l], labels);
     for (int i = 0; i < label_count; i++) {
         if (labels[i].means != FIELD_CARD_NUMBER)
             continue;

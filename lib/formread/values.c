@@ -8,7 +8,9 @@
 #include "formread/reread.h"
 #include "formread/text.h"
 
-#define COLUMNS_MAX 64
+#define COLUMNS_MAX  64
+#define READ_WELL    0.6
+#define OTHERS_HABIT 0.6 /* of a label */
 
 struct candidate {
     struct rect region;
@@ -190,6 +192,20 @@ static void column_region(const struct page *page, const struct label *labels, i
     columns_apply(page, c, r.x + (r.w < em ? r.w : em) / 2);
 }
 
+/* A label stands on the rows of `r`: what is written there is its value. */
+static bool row_is_labelled(const struct page *page, const struct label *labels, int n,
+                            struct rect r)
+{
+    int em = page->em;
+    struct rect rows = {r.x, r.y - em / 2, r.w, r.h + em};
+    for (int i = 0; i < n; i++) {
+        struct rect o = labels[i].r;
+        if (rows_meet(rows, o) && o.x < right_of(r) && right_of(o) > r.x - 40 * em && o.y != 0)
+            return true;
+    }
+    return false;
+}
+
 /* A value that goes on in the line above or below, at the same left edge, with nothing between. */
 static void region_grow(const struct page *page, const struct label *labels, int n,
                         struct candidate *c)
@@ -199,19 +215,15 @@ static void region_grow(const struct page *page, const struct label *labels, int
     for (int side = 0; side < 2 && first.w > 0; side++) {
         struct rect more = {c->region.x, side ? bottom_of(c->region) : c->region.y - em * 5 / 4,
                             c->region.w, em * 5 / 4};
-        struct rect check = {first.x, more.y, first.w, more.h};
-        bool taken = rule_in(page->hrules, check, 0.5);
-        for (int i = 0; i < n; i++) {
-            struct rect o = labels[i].r;
-            taken = taken || (rows_meet(more, o) && o.x < right_of(c->region) &&
-                              right_of(o) > c->region.x - 40 * em && o.y != 0);
-        }
-        struct rect found = {0};
-        for (size_t w = 0; w < page->count && !taken; w++)
+        struct rect check = {first.x, more.y, first.w, more.h}, found = {0};
+        if (rule_in(page->hrules, check, 0.5))
+            continue;
+        for (size_t w = 0; w < page->count; w++)
             if (page->words[w].owner == 0 && page->words[w].folded.n > 1 &&
                 rect_has_centre(more, page->words[w].r))
                 found = rect_join(found, page->words[w].r);
-        if (found.w > 0 && found.x > first.x - em && found.x < first.x + em)
+        if (found.w > 0 && found.x > first.x - em && found.x < first.x + em &&
+            !row_is_labelled(page, labels, n, found))
             c->region = rect_join(c->region, found);
     }
 }
@@ -244,6 +256,9 @@ static void candidate_find(const struct reading *rd, const struct page *page,
     }
     struct str normal;
     c->fit = field_normal(rd->arena, field, c->text, rd->order, &normal);
+    size_t digits = text_digits(rd->arena, c->text, false).n;
+    if (long_text && digits >= 12 && digits * 5 >= text_fold(rd->arena, c->text).n * 2)
+        c->fit *= 0.3; /* "charge my card 4111..." and nothing else */
 }
 
 /* How telling a fitting text is: a date is found by chance less often than some words. */
@@ -270,19 +285,21 @@ static double weight_of(enum field field)
     }
 }
 
-static double candidate_score(const struct label *label, const struct candidate *c,
+static double candidate_score(const struct label *label, const struct candidate *all,
                               enum direction direction, const double *habit)
 {
+    const struct candidate *c = &all[direction];
     if (c->region.w <= 0)
         return -1;
     bool something = c->text.n > 0 || c->cells > 0 || c->written;
+    bool beside = all[RIGHT].region.w > 0 && all[RIGHT].text.n > 0 && all[RIGHT].conf >= READ_WELL;
     double score = c->fit * weight_of((enum field)label->means) + (something ? 0.2 : 0);
     score += c->cells > 0 && direction != ABOVE ? 0.9 : 0;
     score += 0.8 * habit[direction];
     if (direction == RIGHT && label->colon)
         score += 0.6;
-    if (direction == BELOW && label->heading && !label->colon)
-        score += 0.8;
+    if (direction == BELOW && label->heading && !label->colon && something && !beside)
+        score += 0.8; /* a heading has its text under it, unless it goes on in its own line */
     return score;
 }
 
@@ -400,6 +417,12 @@ static void habits_learn(const struct label *labels, int n,
             if (found[i][d].region.w > 0)
                 habit[field_group(field)][d] += found[i][d].fit * weight_of(field);
     }
+    double person = 0.5; /* the form's main habit speaks a little in the other groups too */
+    for (int d = 0; d < DIRECTION__COUNT; d++)
+        person += habit[GROUP_PERSON][d];
+    for (int g = 0; g < 4; g++)
+        for (int d = 0; d < DIRECTION__COUNT && g != GROUP_PERSON; d++)
+            habit[g][d] += OTHERS_HABIT * habit[GROUP_PERSON][d] / person;
     for (int g = 0; g < 4; g++) {
         double sum = 0.5;
         for (int d = 0; d < DIRECTION__COUNT; d++)
@@ -444,7 +467,7 @@ int values_find(const struct reading *rd, const struct page *page, const struct 
         int best = 0;
         double best_score = -1;
         for (int d = 0; d < DIRECTION__COUNT; d++) {
-            double score = candidate_score(&labels[i], &found[i][d], (enum direction)d, of_group);
+            double score = candidate_score(&labels[i], found[i], (enum direction)d, of_group);
             if (score > best_score) {
                 best_score = score;
                 best = d;

@@ -56,6 +56,10 @@ int values_find(const struct reading *rd, const struct page *page, const struct 
 struct value value_read_at(const struct reading *rd, const struct page *page,
                            const struct lines *lines, enum field field, struct rect region);
 
+/* code.c: reads an insurance id again in other ways; `v` becomes the reading to be taken, surer or
+ * less sure. `crop`: its place. */
+void code_settle(const struct reading *rd, PIX *crop, struct value *v);
+
 /* secrets.c: `r` of the page is blacked out as `field`, with a margin for strokes that reach over.
  */
 void secret_add(const struct reading *rd, const struct page *page, enum field field, struct rect r);

@@ -158,6 +158,8 @@ static bool parsed_is_blank(struct str s)
 
 static void national_id_put(struct parsed_form *form, struct parsed_value v)
 {
+    form->national_id_ink = v.ink;
+    form->national_id_confidence = v.confidence;
     if (v.text.p == NULL)
         return;
     form->national_id = v.text;

@@ -86,6 +86,8 @@ struct parsed_form {
     bool redaction_complete;      /* false: more to black out than fits; withhold the pages */
     struct str national_id;       /* digits; for its keyed hash alone, never stored; p NULL: none */
     const char *national_id_type; /* "SSN" or "CC" */
+    double national_id_confidence;
+    bool national_id_ink; /* something is written there */
     struct triage_result triage;
     bool requires_review;
     const char *review_why[24]; /* "missing:fullName", "doubtful:dateOfBirth", ... */

@@ -106,6 +106,10 @@ static void judge(struct arena *arena, const struct parsed_policy *policy, struc
         if (v->text.p != NULL && v->confidence < field_least)
             why(arena, form, "doubtful", parsed_defs[exact[i]].key);
     }
+    if (form->national_id_ink && form->national_id.p == NULL)
+        why(arena, form, "unreadable", "nationalId");
+    else if (form->national_id.p != NULL && form->national_id_confidence < field_least)
+        why(arena, form, "doubtful", "nationalId");
     if (!form->redaction_complete)
         why(arena, form, "redaction-incomplete", NULL);
 }

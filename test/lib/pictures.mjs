@@ -249,8 +249,8 @@ function tiffRows(page, kind, depth) {
     return out;
 }
 
-// Pages one after the other; `compress` deflates. `loop` makes the last page's next page the first.
-export function tiffWrite(pages, { kind = 'grey', depth = 8, orientation = 1, compress = false, loop = false } = {}) {
+// Pages one after the other; `compress` deflates; `dpi`: [across, down], as faxes say it. `loop` makes the last page's next page the first.
+export function tiffWrite(pages, { kind = 'grey', depth = 8, orientation = 1, compress = false, loop = false, dpi = null } = {}) {
     const samples = { grey: 1, rgb: 3, cmyk: 4, palette: 1 }[kind];
     const parts = [Buffer.from('II*\0\0\0\0\0', 'latin1')];
     let at = 8;
@@ -262,6 +262,7 @@ export function tiffWrite(pages, { kind = 'grey', depth = 8, orientation = 1, co
         return from;
     };
     const shorts = (values) => Buffer.from(new Uint16Array(values).buffer);
+    const ratio = (n) => Buffer.from(new Uint32Array([n, 1]).buffer);
     for (const page of pages) {
         const raw = tiffRows(page, kind, depth);
         const data = compress ? deflateSync(raw) : raw;
@@ -271,7 +272,8 @@ export function tiffWrite(pages, { kind = 'grey', depth = 8, orientation = 1, co
         const tags = [
             [256, 4, 1, page.w], [257, 4, 1, page.h], [258, 3, samples, bits], [259, 3, 1, compress ? 8 : 1],
             [262, 3, 1, { grey: 1, rgb: 2, palette: 3, cmyk: 5 }[kind]], [273, 4, 1, strip], [274, 3, 1, orientation],
-            [277, 3, 1, samples], [278, 4, 1, page.h], [279, 4, 1, data.length], ...(map ? [[320, 3, 3 << depth, map]] : []),
+            [277, 3, 1, samples], [278, 4, 1, page.h], [279, 4, 1, data.length],
+            ...(dpi ? [[282, 5, 1, add(ratio(dpi[0]))], [283, 5, 1, add(ratio(dpi[1]))], [296, 3, 1, 2]] : []), ...(map ? [[320, 3, 3 << depth, map]] : []),
         ];
         const ifd = Buffer.alloc(2 + tags.length * 12 + 4);
         ifd.writeUInt16LE(tags.length, 0);

@@ -104,6 +104,11 @@ size_t sio_room_count(const struct sio_namespace *nsp, struct str name)
     return room ? room->connected : sio_map_get(&nsp->by_sid, name) != NULL;
 }
 
+bool sio_room_exists(const struct sio_namespace *nsp, struct str name)
+{
+    return room_find(nsp, name) || sio_map_get(&nsp->by_sid, name);
+}
+
 size_t sio_socket_count(const struct sio_namespace *nsp)
 {
     return nsp->count;

@@ -217,9 +217,15 @@ bool sio_is_connected(const struct sio_socket *socket)
 
 void sio_identity_set(struct sio_socket *socket, struct str identity)
 {
+    uint8_t digest[SHA256_LEN];
     buf_free(&socket->identity);
     socket->identity.max = SIO_IDENTITY_MAX;
-    buf_add_str(&socket->identity, identity);
+    if (identity.n <= SIO_IDENTITY_MAX && str_utf8_valid(identity)) {
+        buf_add_str(&socket->identity, identity);
+        return;
+    }
+    sha256(identity, digest); /* cut short, or as text, two of them might look the same */
+    hex_add(&socket->identity, digest, sizeof(digest));
 }
 
 bool sio_is_recovered(const struct sio_socket *socket)

@@ -336,13 +336,13 @@ void sio_disconnect(struct sio_socket *socket, bool close);
  * and the offset of the last event it got. Once the application accepts it (it is asked again, so
  * the token is verified again), its id, its rooms and the broadcasts it missed are restored, in
  * order and once, before it hears that it is connected. The session is restored for the same
- * identity only (any bytes, at most SIO_IDENTITY_MAX; set before sio_accept): put into it
- * everything rooms depend on, and in the same namespace. With sio_adapter_redis sessions and events
- * live in Redis and any server on it may restore them; with recovery_ms alone they live in this
- * server's memory and end with it. An offset is the client's word: what came before its session is
- * not sent, and one identity (without one, one session) gets 240 steps of restoring at once and two
- * a second on each server; a step is a restoration, or 200 entries read from Redis for it. Beyond
- * that its clients begin anew. */
+ * identity only (any bytes; more than SIO_IDENTITY_MAX, or no text, are kept as their SHA-256; set
+ * before sio_accept): put into it everything rooms depend on, and in the same namespace. With
+ * sio_adapter_redis sessions and events live in Redis and any server on it may restore them; with
+ * recovery_ms alone they live in this server's memory and end with it. An offset is the client's
+ * word: what came before its session is not sent, and one identity (without one, one session) gets
+ * 240 steps of restoring at once and two a second on each server; a step is a restoration, or 200
+ * entries read from Redis for it. Beyond that its clients begin anew. */
 #define SIO_IDENTITY_MAX 512
 void sio_identity_set(struct sio_socket *socket, struct str identity);
 bool sio_is_recovered(const struct sio_socket *socket);
@@ -357,6 +357,9 @@ void sio_join(struct sio_socket *socket, struct str room);
 void sio_leave(struct sio_socket *socket, struct str room);
 bool sio_is_in(const struct sio_socket *socket, struct str room);
 size_t sio_room_count(const struct sio_namespace *nsp, struct str room);
+/* Whether anybody is in it, those too who wait for the decision or are being restored: what
+ * `rewrite` has to ask, which is called for them as well. */
+bool sio_room_exists(const struct sio_namespace *nsp, struct str room);
 size_t sio_socket_count(const struct sio_namespace *nsp);
 
 /* Calls `visit` for every socket of a room (room.p NULL: of the namespace); it may disconnect. */

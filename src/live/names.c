@@ -91,7 +91,8 @@ static bool is_given_up(const struct live *live, struct uuid clinic)
     return uuid_eq(live->loaded, clinic) && clock_mono_us() - live->loaded_us < GIVEN_UP_US;
 }
 
-/* Replaces a sealed value in place. Without local sockets of that clinic nobody would get it. */
+/* Replaces a sealed value in place. Without local sockets of that clinic, those among them that are
+ * being restored, nobody would get it. */
 static enum opened value_open(struct live *live, struct arena *arena, json_t *object,
                               const char *key, const json_t *value)
 {
@@ -102,7 +103,7 @@ static enum opened value_open(struct live *live, struct arena *arena, json_t *ob
     struct phi clear;
     if (!sealed_read(value, arena, &place, &clinic, &sealed, &version))
         return DAMAGED;
-    if (sio_room_count(live->root, str_of(live_room_clinic(arena, clinic))) == 0)
+    if (!sio_room_exists(live->root, str_of(live_room_clinic(arena, clinic))))
         return NOT_OURS;
     struct ctx cx = ctx_system(live->app, arena, NULL, clinic, "");
     cx.no_wait = true;

@@ -190,6 +190,20 @@ test('a session is not restored for somebody else, and lives in one place at a t
     for (const s of [again, thief]) s.disconnect();
 });
 
+test('an identity of any length is told from any other', async () => {
+    const token = 'x'.repeat(600);
+    const socket = await listener(one, { auth: { token: `${token}1` } });
+    const { id } = socket;
+    await lose(socket);
+    await comeBack(socket);
+    assert.deepEqual([socket.recovered, socket.id], [true, id]);
+    await lose(socket);
+    socket.auth = { token: `${token}2` };
+    await comeBack(socket);
+    assert.equal(socket.recovered, false);
+    socket.disconnect();
+});
+
 test('a session of one namespace is not restored in another', async () => {
     const socket = await listener(one);
     const { id, _pid: pid, _lastOffset: offset } = socket;

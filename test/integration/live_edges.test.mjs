@@ -278,6 +278,19 @@ test('a restored connection gets what it missed of its own rooms, once; with an 
     stranger.close();
 });
 
+test('the only person of a clinic comes back to the alert it missed, and to the name in it', async () => {
+    const alone = await world.listen('admin-b');
+    await tell(['offset of b'], [room('ADMIN', 'admin-b')], 'admin-b');
+    await hears(alone, 'offset of b');
+    alone.socket.io.engine.close();
+    const { alert } = await world.alert('admissions-b', { patient: { fullName: 'Nadie Más Aquí' }, urgencyLevel: 'LOW' });
+    await relayed();
+    alone.socket.connect();
+    const { payload } = await alone.next('alert:new', { where: (p) => p.alertId === alert.id, seconds: 5 });
+    assert.deepEqual([alone.socket.recovered, payload.patientName], [true, 'Nadie Más Aquí']);
+    alone.close();
+});
+
 test('another role, another clinic, another subject, a closed clinic: the socket is closed within 5 s', async () => {
     const user = world.account('doctor2');
     const [{ auth_id: subject }] = await world.sql('SELECT auth_id FROM users WHERE id = $1', [user.userId]);

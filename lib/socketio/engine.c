@@ -286,6 +286,8 @@ void eio_end(struct eio_session *session, enum sio_reason reason)
 void eio_packet_in(struct eio_session *session, int type, struct str data)
 {
     struct eio *eio = session->eio;
+    if (session->doomed)
+        return; /* nothing it says is heard any more */
     eio->stats.packets_in++;
     eio->stats.bytes_in += data.n;
     switch (type) {
@@ -295,11 +297,11 @@ void eio_packet_in(struct eio_session *session, int type, struct str data)
     case EIO_BINARY:
         eio->hooks.binary(session, data, eio->user);
         return;
-    case EIO_PONG:
+    case EIO_PONG: /* one that was not asked for counts for nothing */
+        if (session->pinged && session->ws)
+            session->ws->pings = 0;
         if (session->pinged)
             ping_later(session);
-        if (session->ws)
-            session->ws->pings = 0;
         return;
     case EIO_CLOSE:
         eio_session_close(session, SIO_TRANSPORT_CLOSE, "6");

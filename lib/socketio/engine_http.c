@@ -151,7 +151,7 @@ static bool post_packet(struct eio_session *session, enum eio_type type, struct 
 {
     if (type != EIO_BINARY) {
         eio_packet_in(session, type, data);
-        return session->state == EIO_STATE_OPEN;
+        return session->state == EIO_STATE_OPEN && !session->doomed;
     }
     CLEANUP(buf_free) struct buf raw = BUF_MAX(session->eio->options.payload_max_bytes);
     if (!base64_add_decoded(&raw, data)) {

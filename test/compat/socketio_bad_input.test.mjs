@@ -97,6 +97,24 @@ test('a flood of pings closes with 1008', async () => {
     assert.equal(await codeOf(Buffer.concat(Array.from({ length: 300 }, () => frame('p', { first: 0x89 })))), 1008);
 });
 
+test('pongs nobody asked for do not excuse a flood of pings', async () => {
+    const ping = frame('p'.repeat(125), { first: 0x89 });
+    assert.equal(await codeOf(Buffer.concat(Array.from({ length: 300 }, (_, i) => (i % 50 ? ping : frame('3'))))), 1008);
+});
+
+test('a client over its cap is not heard any more, though its POST goes on', async () => {
+    const other = await echo.connect({ transports: ['websocket'] });
+    let heard = 0;
+    other.on('late', () => heard++);
+    const turns = Array.from({ length: 100_000 }, () => '40\x1e41'); // 7 MB of answers, and nobody reads
+    await post(await session(), [...turns, '40', '42["bcast",{"room":"clinic:1","ev":"late"}]'].join('\x1e'));
+    const done = next(other, 'done', 20);
+    other.emit('bcast', { room: 'clinic:1', ev: 'done' });
+    await done;
+    assert.equal(heard, 0);
+    other.disconnect();
+});
+
 test('packet types with garbage end the session', async () => {
     for (const packet of ['9', '4', '4x', '40x', '42', '42{}', '42[', '42[1', '42["a"', '43', '43[]', '431', '44', '46', '47', '2', '0', '5', '\x1e']) await endedBy('40', packet);
 });

@@ -460,6 +460,7 @@ static void links_start(struct sio_adapter *adapter)
     adapter->reader.silence_max_ms = SILENCE_MS;
     adapter->writer.up = writer_up;
     adapter->writer.down = writer_down;
+    adapter->writer.silence_max_ms = SILENCE_MS;
     adapter->channel.up = channel_up;
     adapter->channel.down = channel_down;
     adapter->channel.silence_max_ms = SILENCE_MS;
@@ -488,6 +489,7 @@ struct problem *sio_adapter_redis(struct sio_server *server, const char *url,
     sio_memory_free(server); /* Redis remembers now */
     if (server->eio->options.recovery_ms)
         eio_due_set(server->eio, DUE_SESSIONS, &adapter->sessions, clock_mono_us());
+    eio_due_set(server->eio, DUE_RESUBSCRIBE, &adapter->resubscribe, clock_mono_us());
     links_start(adapter);
     return NULL;
 }

@@ -227,14 +227,25 @@ static void subscribe(const struct sio_channel *channel)
                       channel->name.p, channel->name.n);
 }
 
-/* A connection that only listens would not notice that it died: subscribing once more is answered,
- * and the silence of an answer is noticed (redis_link.h). */
+static void writer_answered(redisAsyncContext *ctx, void *answer, void *data)
+{
+    struct sio_adapter *adapter = data;
+    if (answer && adapter->writer.ctx == ctx)
+        redis_link_heard(&adapter->writer);
+}
+
+/* A connection that only listens, or has nothing to write, would not notice that it died:
+ * subscribing once more is answered, as is PING, and the silence of an answer is noticed
+ * (redis_link.h). */
 void sio_resubscribe_fire(struct eio *eio, struct eio_deadline *deadline)
 {
     struct sio_adapter *adapter = SIO_OF(deadline, struct sio_adapter, resubscribe);
-    if (!adapter->channel.is_up || adapter->channel_count == 0)
+    if (adapter->closed)
         return;
-    subscribe(&adapter->channels[0]);
+    if (adapter->channel.is_up && adapter->channel_count > 0)
+        subscribe(&adapter->channels[0]);
+    if (adapter->writer.is_up)
+        redisAsyncCommand(adapter->writer.ctx, writer_answered, adapter, "PING");
     eio_due_set(eio, DUE_RESUBSCRIBE, deadline, clock_mono_us() + RESUBSCRIBE_US);
 }
 
@@ -243,13 +254,10 @@ void sio_channels_up(struct sio_adapter *adapter)
     adapter->unsubscribed = adapter->channel_count;
     for (size_t i = 0; i < adapter->channel_count; i++)
         subscribe(&adapter->channels[i]);
-    eio_due_set(adapter->server->eio, DUE_RESUBSCRIBE, &adapter->resubscribe,
-                clock_mono_us() + RESUBSCRIBE_US);
 }
 
 void sio_channels_down(struct sio_adapter *adapter)
 {
-    eio_due_clear(&adapter->resubscribe);
     adapter->subscribed = false;
     sio_adapter_told(adapter);
 }

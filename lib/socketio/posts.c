@@ -57,6 +57,7 @@ static void posted(redisAsyncContext *ctx, void *answer, void *data)
     struct sio_post *post = adapter->queue.first;
     if (!reply || adapter->writer.ctx != ctx || !post || adapter->queue.broken)
         return; /* lost: sio_posts_down marks what is in doubt */
+    redis_link_heard(&adapter->writer);
     if (reply->type == REDIS_REPLY_STRING) {
         sio_entry_id_copy(post->nsp->stream->posted, (struct str){reply->str, (size_t)reply->len});
     } else {

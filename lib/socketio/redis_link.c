@@ -163,7 +163,7 @@ static void silence_over(uv_timer_t *timer)
 
 void redis_link_heard(struct redis_link *link)
 {
-    if (link->is_up && link->silence_max_ms)
+    if (link->is_up && link->silence_max_ms && !link->closing)
         uv_timer_start(&link->retry, silence_over, link->silence_max_ms, 0);
 }
 

@@ -182,6 +182,37 @@ for (let round = 1; round <= ROUNDS; round++) {
     });
 }
 
+// 15 s of silence are needed; SILENCE=1 runs it.
+test('a connection to Redis that died without a word is given up, and what waited on it goes out once', { skip: !process.env.SILENCE }, async () => {
+    const pairs = new Set();
+    const gate = net.createServer((near) => {
+        const far = net.connect(redis.port, '127.0.0.1');
+        const pair = { near, far };
+        pairs.add(pair);
+        for (const [from, to] of [[near, far], [far, near]]) {
+            from.on('error', () => {}).on('close', () => to.destroy());
+            from.on('data', (bytes) => pair.dead || to.write(bytes));
+        }
+    });
+    await new Promise((done) => gate.listen(0, '127.0.0.1', done));
+    const behind = await Echo.start(...flags().map((f) => (f === redis.url ? `redis://127.0.0.1:${gate.address().port}` : f)));
+    await ready(behind);
+    const socket = await behind.connect({ transports: ['websocket'], auth: { clinic: 'behind' } });
+    const got = [];
+    socket.on('m', (n) => got.push(n));
+    await socket.timeout(5000).emitWithAck('say', { room: 'clinic:behind', ev: 'm', args: [0] });
+    await until(() => got.length === 1, 'the first');
+    for (const pair of pairs) pair.dead = true;
+    await socket.timeout(5000).emitWithAck('say', { room: 'clinic:behind', ev: 'm', args: [1] });
+    await until(() => got.length === 2, 'the second, over a new connection', { seconds: 40 });
+    await socket.timeout(5000).emitWithAck('say', { room: 'clinic:behind', ev: 'm', args: [2] });
+    await until(() => got.length === 3, 'the third', { seconds: 10 });
+    assert.deepEqual(got, [0, 1, 2]);
+    await behind.stop();
+    for (const { near, far } of pairs) [near, far].forEach((s) => s.destroy());
+    gate.close();
+});
+
 test('a server that fell behind a trimmed stream says so', async () => {
     const stream = 'short';
     const slow = await Echo.start('--kit', '--redis', redis.url, '--stream', stream, '--channel', 'short', ...['--ping-interval', '25000', '--ping-timeout', '20000', '--connect-timeout', '30000']);

@@ -51,25 +51,35 @@ static bool decide_later(struct sio_socket *socket, struct str auth)
     return true;
 }
 
+/* auth.clinic as JavaScript's `clinic || 1` writes it: a text without its quotes, 1 for none. */
+static void clinic_add(struct buf *out, struct str auth)
+{
+    static const char *const nothing[] = {"null", "false", "0", "\"\""};
+    struct str clinic = STR("1");
+    CLEANUP(buf_free) struct buf one = BUF_MAX(auth.n + 2);
+    sio_member(auth, "clinic", &clinic);
+    for (size_t i = 0; i < ARRAY_LEN(nothing); i++)
+        if (str_eq(clinic, str_of(nothing[i])))
+            clinic = STR("1");
+    buf_addf(&one, "[" STR_FMT "]", STR_ARG(clinic));
+    if (!sio_arg_text(buf_str(&one), 0, out))
+        buf_add_str(out, clinic);
+}
+
 static void on_connect(struct sio_socket *socket, struct str auth, void *user)
 {
     (void)user;
-    struct str token, clinic;
+    struct str token;
     if (sio_member(auth, "token", &token) && str_eq(token, STR("\"bad\""))) {
         sio_refuse(socket, "not authorized", STR("{\"code\":401}"));
         return;
     }
     if (sio_member(auth, "token", &token))
         sio_identity_set(socket, token);
-    char text[64] = "1";
-    if (sio_member(auth, "clinic", &clinic) && clinic.n < 32) {
-        bool quoted = clinic.p[0] == '"';
-        snprintf(text, sizeof(text), STR_FMT, (int)(clinic.n - (quoted ? 2 : 0)),
-                 clinic.p + (quoted ? 1 : 0));
-    }
-    char room[80];
-    snprintf(room, sizeof(room), "clinic:%s", text);
-    sio_join(socket, str_of(room));
+    CLEANUP(buf_free) struct buf room = BUF_MAX(auth.n + 16);
+    buf_add_z(&room, "clinic:");
+    clinic_add(&room, auth);
+    sio_join(socket, buf_str(&room));
     if (!decide_later(socket, auth))
         sio_accept(socket);
 }

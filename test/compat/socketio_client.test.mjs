@@ -143,6 +143,14 @@ test('a broadcast reaches the room and nobody else', async () => {
     for (const s of [a, b, other]) s.disconnect();
 });
 
+test('--kit: the room is clinic:<auth.clinic or 1>, however long and of whatever kind that is', async () => {
+    for (const clinic of ['7f6c2a52-7a7a-4f39-9d6e-2f4d0b6f0a11', 5, 'é"x', 0, '', null, undefined]) {
+        const socket = await echo.connect({ auth: { clinic }, transports: ['websocket'] });
+        assert.equal((await socket.emitWithAck('count', `clinic:${clinic || 1}`))[0], 1, String(clinic));
+        socket.disconnect();
+    }
+});
+
 test('the server disconnects: the client hears why', async () => {
     for (const transports of [['websocket'], ['polling']]) {
         const socket = await echo.connect({ transports });

@@ -258,7 +258,7 @@ static struct problem *on_request(struct http_request *rq, struct http_response 
     if (websocket != (http_header_get(rq, "upgrade").n > 0))
         return refuse(eio, rq, rs, BAD_REQUEST);
     struct str sid = http_query_get(rq, "sid");
-    if (!sid.p)
+    if (sid.n == 0) /* "sid=" too, as in Node */
         return new_session(eio, rq, rs, websocket, cors);
     struct eio_session *session = eio_session_find(eio, sid);
     if (!session)

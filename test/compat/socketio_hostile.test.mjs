@@ -31,6 +31,7 @@ test('errors are worded as Node words them', async () => {
         assert.match(response.headers.get('content-type'), /^application\/json/);
         assert.deepEqual(await response.json(), { code, message });
     }
+    assert.match(await (await fetch(path('transport=polling&sid='))).text(), /^0\{"sid"/); // none, as in Node
     const wrong = await fetch(path('transport=polling'), { method: 'POST', body: '40' });
     assert.deepEqual(await wrong.json(), { code: 2, message: 'Bad handshake method' });
 });

@@ -418,7 +418,8 @@ struct problem *bullmq_limit_concurrency(struct bullmq_redis *redis, const char 
                                          unsigned max);
 
 /* One stalled-jobs sweep, as workers do by themselves: jobs that were active at the last sweep and
- * have no lock go back to wait. `ret_moved` may be NULL. */
+ * have no lock go back to wait. PROBLEM_VALIDATION when `interval_ms` is 0. `ret_moved` may be
+ * NULL. */
 struct problem *bullmq_sweep_stalled(struct bullmq_redis *redis, const char *queue,
                                      unsigned interval_ms, unsigned max_stalled, size_t *ret_moved);
 

@@ -528,6 +528,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
             cli->queue = arg;
         else if (strcmp(arg, "keep") == 0)
             cli->keep = true;
+        else if (state->arg_num == 4)
+            argp_error(state, "\"%s\" is not \"keep\"", arg);
         else if (state->arg_num < 4)
             parse_number(state, arg, state->arg_num == 2 ? &cli->n : &cli->m);
         else

@@ -10,10 +10,11 @@
 #include "base/log.h"
 #include "bullmq/worker.h"
 
-/* Packs token and id of every job whose lock is older than a quarter of its time. */
+/* Packs token and id of every job whose lock is older than a quarter of its time. That is counted
+ * by the monotonic clock: a wall clock set back would end the renewals of the jobs that run. */
 static unsigned pack_held(struct bullmq_worker *w, struct pack *tokens, struct pack *ids)
 {
-    int64_t now = now_ms();
+    int64_t now = clock_mono_us();
     unsigned due[SLOTS_MAX], n = 0;
     pthread_mutex_lock(&w->lock);
     for (unsigned i = 0; i < w->opts.concurrency; i++) {
@@ -21,7 +22,7 @@ static unsigned pack_held(struct bullmq_worker *w, struct pack *tokens, struct p
         bool ours =
             work->state == WORK_READY || work->state == WORK_RUNNING || work->state == WORK_DONE;
         if (ours && work->id && !atomic_load(&work->lost) &&
-            now - work->locked_ms >= w->opts.lock_ms / 4)
+            now - work->locked_us >= (int64_t)w->opts.lock_ms * 1000 / 4)
             due[n++] = i;
     }
     pack_array(tokens, n);
@@ -30,7 +31,7 @@ static unsigned pack_held(struct bullmq_worker *w, struct pack *tokens, struct p
         struct work *work = &w->works[due[i]];
         pack_z(tokens, work->token);
         pack_z(ids, work->id);
-        work->locked_ms = now;
+        work->locked_us = now;
     }
     pthread_mutex_unlock(&w->lock);
     return n;

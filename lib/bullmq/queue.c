@@ -296,6 +296,8 @@ struct problem *bullmq_sweep_stalled(struct bullmq_redis *redis, const char *que
     struct queue_keys q;
     CLEANUP(batch_free) struct batch b;
     TRY(begin(queue, &q, &b));
+    if (interval_ms == 0)
+        return problem_field(NULL, "/intervalMs", "a sweep's interval is at least 1 ms");
     batch_call(&b, CALL_MOVE_STALLED, &q, NULL, NULL);
     batch_arg_int(&b, max_stalled);
     batch_arg_z(&b, q.prefix);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "bullmq/worker.h"
 
@@ -184,7 +185,7 @@ static bool take_job(struct bullmq_worker *w, struct work *work, redisReply **sl
     work->reply = TAKE(*slot);
     work->hash = work->reply->element[0];
     work->id = work->reply->element[1]->str;
-    work->locked_ms = now_ms();
+    work->locked_us = clock_mono_us();
     w->drained = false;
     w->limit_until_ms = 0;
     w->taken++;

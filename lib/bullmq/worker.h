@@ -37,7 +37,7 @@ struct work {
     redisReply *hash;      /* inside reply: field, value, ... */
     const char *id;        /* inside reply */
     char token[80];        /* of the job's lock */
-    int64_t locked_ms;     /* [lock] when the lock was last taken */
+    int64_t locked_us;     /* [lock] monotonic: when the lock was last taken */
     atomic_bool lost;
     json_t *opts; /* stored options; NULL when unreadable */
     json_t *data; /* NULL when gone or not JSON */

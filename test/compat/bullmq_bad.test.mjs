@@ -1,9 +1,10 @@
 // Jobs and Redis servers that are not right: each is named plainly, and nothing stands still.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createServer } from 'node:net';
 import { after, afterEach, before, test } from 'node:test';
 
-import { BullWorld, until } from './bullmq_world.mjs';
+import { BullWorld, cliPath, until } from './bullmq_world.mjs';
 
 let world;
 before(async () => (world = await BullWorld.open()));
@@ -98,6 +99,16 @@ test('an unknown name is the handler\'s to judge: it gets it as it is', async ()
     const job = await queue.add('no such thing ñ', {});
     assert.match(await world.cliDone('run', name, 1, 1, 'keep'), /1 completed/);
     assert.equal(await job.getState(), 'completed');
+});
+
+test('arguments that are not right are named, and nothing is done', () => {
+    const wrong = [[['work', 'q', 1, 1, 'kep'], /"kep" is not "keep"/], [['add', 'q', 'many', 1], /"many" is not a number/], [['stalled', 'q', 0], /a sweep's interval is at least 1 ms/],
+        [['sched', 'q', 0], /at least 1 ms/], [['prio', 'q', 2097152], /a priority is 0 to 2097151/], [['work', 'q', 1, 5000], /at most 256 slots/], [['nosuch', 'q'], /there is no mode nosuch/], [['add', 'a:b', 1], /no ':'/]];
+    for (const [args, words] of wrong) {
+        const { status, stderr } = spawnSync(cliPath, ['--port', world.port, ...args].map(String), { encoding: 'utf8', timeout: 20_000 });
+        assert.ok(status === 2 || status === 64, `${args}: ${status}`);
+        assert.match(stderr, words);
+    }
 });
 
 // ---- servers ----

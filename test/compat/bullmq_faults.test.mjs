@@ -1,5 +1,9 @@
 // What must survive: a killed worker, a restarted Redis, a forgotten script, a frozen Redis.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, afterEach, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -113,6 +117,28 @@ test('a worker whose lock was taken away cannot report', async () => {
     await worker.ended;
     assert.match(worker.output, /came too late \(code -6\)/);
     assert.equal(await job.getState(), 'active');
+});
+
+test('a wall clock set back by an hour while a job runs: its lock is renewed all the same', async () => {
+    const name = world.newName();
+    const queue = world.queue(name);
+    const dir = mkdtempSync(join(tmpdir(), 'clock-'));
+    try {
+        const [preload, back] = [join(dir, 'clock.so'), join(dir, 'back')];
+        execFileSync('cc', ['-shared', '-fPIC', '-o', preload, join(import.meta.dirname, 'clock_step.c')]);
+        const job = await queue.add('long', {});
+        const env = { LD_PRELOAD: preload, CLOCK_BACK: back, ASAN_OPTIONS: 'verify_asan_link_order=0' };
+        const worker = world.cli('--lock', 1200, 'hold', name, 2800, 1, env);
+        await until('the job runs', () => worker.output.includes('hold: running'));
+        writeFileSync(back, '');
+        assert.equal((await worker.ended).code, 0, worker.output);
+        assert.match(worker.output, /1 completed, 0 failed, 0 retried, 0 lost/);
+        const done = await queue.getJob(job.id);
+        assert.deepEqual([await done.getState(), done.stalledCounter], ['completed', 0]);
+        assert.ok(done.finishedOn < done.processedOn, 'the clock was set back');
+    } finally {
+        rmSync(dir, { recursive: true });
+    }
 });
 
 test('scripts that Redis forgot are loaded again in the middle of the work', async () => {

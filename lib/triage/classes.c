@@ -85,6 +85,7 @@ static const char *spell_out(struct triage_rules *rules, struct pattern_set *set
             return "too many phrases in the rules";
         p.owner = like->owner;
         p.lang = like->lang;
+        p.added = like->added;
         if (wrong == NULL)
             pattern_set_add(rules->arena, set, &p);
         return wrong;

@@ -219,6 +219,7 @@ static void find_from(struct arena *arena, const struct pattern_set *set, unsign
         const struct pattern *p = &set->p[i];
         struct match m = {
             .from = (uint32_t)at, .to = (uint32_t)at, .owner = p->owner, .words = p->words};
+        m.added = p->added;
         if ((p->lang & langs) == 0 || !match_rest(p, 0, tokens, at, &m))
             continue;
         matches_add(arena, ret, &m);

@@ -176,6 +176,90 @@ static void test_a_red_flag_behind_a_thousand_complaints_is_heard(void **state)
     arena_reset(arena);
 }
 
+/* The complaint in the letters a phrase may have. */
+static void write_plain(struct str text, struct buf *out)
+{
+    static const char marked[] = "\xa1\xa9\xad\xb3\xba\xb1\xbc", plain[] = "aeiounu";
+    for (size_t i = 0; i < text.n; i++) {
+        char c = text.p[i];
+        bool two = c == '\xc3' && i + 1 < text.n;
+        const char *mark = two ? strchr(marked, text.p[++i]) : NULL;
+        if (mark != NULL && *mark != '\0')
+            c = plain[mark - marked];
+        else if (c >= 'A' && c <= 'Z')
+            c = (char)(c - 'A' + 'a');
+        buf_add_c(out, c >= 'a' && c <= 'z' ? c : ' ');
+    }
+}
+
+/* Two to six of its words, each cut anywhere, as phrases of an overlay's line. */
+static void write_windows(struct str text, struct buf *out)
+{
+    CLEANUP(buf_free) struct buf plain = BUF_MAX(2048);
+    write_plain(text, &plain);
+    struct str words[6], rest = buf_str(&plain);
+    size_t n = 0;
+    while (rest.n > 0) {
+        struct str word = str_cut(&rest, ' ');
+        if (word.n == 0)
+            continue;
+        if (n == ARRAY_LEN(words))
+            memmove(words, words + 1, --n * sizeof(*words));
+        words[n++] = word;
+        for (size_t from = n < 2 ? n : drawn(n - 1); from < n; from++)
+            buf_addf(out, STR_FMT "%s", STR_ARG(words[from]), from + 1 < n ? " " : "|");
+    }
+}
+
+static const char overlay_head[] =
+    "id\tgroup\tlevel\tpoints\tpersist\tage_months\tsex\tref\ten\tes\n";
+
+/* URGENT or above, and not by a guess: a clinic's word may be what a slip of the pen looked like.
+ */
+static bool is_sure(const struct triage_result *r)
+{
+    for (size_t i = 0; i < r->reason_count; i++) {
+        if (r->reasons[i].typo)
+            return false;
+    }
+    return r->level >= TRIAGE_URGENT;
+}
+
+/* Harmless phrases of a clinic's own, made of the complaints' words, over every complaint. */
+static void test_no_phrase_of_an_overlay_takes_a_red_flag_away(void **state)
+{
+    (void)state;
+    CLEANUP(buf_free) struct buf overlay = BUF_MAX((size_t)4 << 20);
+    CLEANUP(triage_rules_free) struct triage_rules *rules = NULL;
+    buf_add_str(&overlay, str_of(overlay_head));
+    for (int lang = 0; lang < 2; lang++) {
+        struct str name = lang == 0 ? STR("en") : STR("es");
+        buf_addf(&overlay, "mild_" STR_FMT "\tmild\tLOW\t0\tcur\t*\t*\tx\t%s", STR_ARG(name),
+                 lang == 0 ? "" : "\t");
+        for (size_t i = 0; i < complaint_count; i++) {
+            if (str_eq(complaints[i].lang, name))
+                write_windows(complaints[i].text, &overlay);
+        }
+        buf_add_str(&overlay, lang == 0 ? STR("\t\n") : STR("\n"));
+    }
+    struct problem *p = triage_rules_load_overlaid(
+        triage_lexicon_default(), triage_triggers_default(), buf_str(&overlay), &rules);
+    if (p != NULL)
+        fail_msg("%s", p->detail);
+    for (size_t i = 0; i < complaint_count; i++) {
+        const struct complaint *c = &complaints[i];
+        struct triage_text t = {"a", c->text};
+        struct triage_result before = score(c, &t, 1, NULL), after;
+        struct triage_input in = {.lang = c->lang, .age_months = c->age, .sex = c->sex};
+        in.texts = &t;
+        in.text_count = 1;
+        triage_score(arena, rules, &in, &after);
+        if (is_sure(&before))
+            check_no_less(before.score, &after, arena_cstr(arena, c->text));
+        arena_reset(arena);
+    }
+}
+
 /* One vital sign from well to worst. */
 static const struct {
     size_t at;
@@ -347,6 +431,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_critical_phrase_added_anywhere_never_lowers_the_score),
+        cmocka_unit_test(test_no_phrase_of_an_overlay_takes_a_red_flag_away),
         cmocka_unit_test(test_a_red_flag_behind_a_thousand_complaints_is_heard),
         cmocka_unit_test(test_a_vital_sign_that_worsens_never_lowers_the_score),
         cmocka_unit_test(test_order_of_fields_and_boxes_says_nothing),

@@ -24,6 +24,8 @@ struct loader {
     const char *file;
     size_t line;
     const char *version; /* of this file; NULL without one */
+    const char *heading; /* of its first column */
+    bool added;          /* an overlay */
 };
 
 static struct problem *refuse(const struct loader *l, const char *reason)
@@ -82,7 +84,7 @@ static struct problem *add_phrases(struct loader *l, struct pattern_set *set, st
 {
     while (phrases.n > 0) {
         struct str phrase = str_cut(&phrases, '|');
-        struct pattern like = {.owner = owner, .lang = (uint8_t)lang};
+        struct pattern like = {.owner = owner, .lang = (uint8_t)lang, .added = l->added};
         like.e[0].gap_min = (uint8_t)gap_min;
         like.e[0].gap_max = (uint8_t)gap_max;
         const char *wrong = phrase_add(l->rules, set, phrase, &like);
@@ -107,7 +109,7 @@ static struct problem *read_columns(struct loader *l, const struct str *c, struc
         return refuse(l, "points are 0 to 100");
     if (persist < 0)
         return refuse(l, "persist is cur, 24h or any");
-    if (!read_age(c[5], &k->age_from, &k->age_to))
+    if (!read_age(c[5], &k->gates.age_from, &k->gates.age_to))
         return refuse(l, "age is * or FROM-TO in months, FROM below TO");
     if (!str_eq(c[6], STR("*")) && !str_eq(c[6], STR("M")) && !str_eq(c[6], STR("F")))
         return refuse(l, "sex is M, F or *");
@@ -119,7 +121,8 @@ static struct problem *read_columns(struct loader *l, const struct str *c, struc
     k->level = (enum triage_level)level;
     k->points = (int)points;
     k->persist = (enum persist)persist;
-    k->sex = c[6].p[0] == '*' ? 0 : c[6].p[0];
+    k->gates.sex = c[6].p[0] == '*' ? 0 : c[6].p[0];
+    k->hides = k->gates;
     k->modifier = str_eq(c[1], STR("modifier"));
     if (k->level == TRIAGE_CRITICAL && k->points < TRIAGE_CRITICAL_AT)
         return refuse(l, "a CRITICAL concept has at least 85 points");
@@ -176,10 +179,12 @@ static struct problem *read_overlay(struct loader *l, struct str *c)
     struct concept *old = &rules->concepts[at];
     if (k.level < old->level || k.points < old->points)
         return refuse(l, "an overlay may raise a concept, not lower it");
-    bool gates = k.age_from > old->age_from || k.age_to < old->age_to || k.persist < old->persist ||
-                 (k.sex != 0 && k.sex != old->sex);
-    if (gates || strcmp(k.group, old->group) != 0)
+    const struct gates *now = &k.gates, *was = &old->gates;
+    bool narrower = now->age_from > was->age_from || now->age_to < was->age_to ||
+                    k.persist < old->persist || (now->sex != 0 && now->sex != was->sex);
+    if (narrower || strcmp(k.group, old->group) != 0)
         return refuse(l, "an overlay may not narrow a concept or move it to another group");
+    k.hides = old->hides;
     *old = k;
     return add_concept_phrases(l, c, at);
 }
@@ -229,6 +234,8 @@ static struct problem *read_file(struct loader *l, struct str text, size_t colum
         if (n != columns)
             return refuse(l, "wrong number of columns");
         if (!headed) {
+            if (!str_eq(c[0], str_of(l->heading)))
+                return refuse(l, "the file has no heading line");
             headed = true;
             continue;
         }
@@ -268,8 +275,12 @@ struct problem *triage_rules_load_overlaid(struct str lexicon, struct str trigge
     rules->symbols = symbols_new(arena);
     rules->classes = classes_new(arena);
     rules->concepts = arena_array(arena, CONCEPTS_MAX + 1, sizeof(*rules->concepts));
-    struct loader words = {rules, "lexicon", 0, NULL}, more = {rules, "overlay", 0, NULL};
+    struct loader words = {.rules = rules, .file = "lexicon", .heading = "id"};
+    struct loader more = {.rules = rules, .file = "overlay", .heading = "id", .added = true};
+    struct loader kinds = {.rules = rules, .file = "triggers", .heading = "lang"};
     TRY(read_file(&words, lexicon, 10, read_concept));
+    if (rules->concept_count == 0)
+        return refuse(&words, "the file has no concept");
     rules->version = words.version ? words.version : "unversioned";
     if (overlay.n > 0) {
         TRY(read_file(&more, overlay, 10, read_overlay));
@@ -277,7 +288,6 @@ struct problem *triage_rules_load_overlaid(struct str lexicon, struct str trigge
             arena_fmt(arena, "%s+%s", rules->version, more.version ? more.version : "overlay");
     }
     symbols_add_typos(rules->symbols); /* triggers are never guessed */
-    struct loader kinds = {rules, "triggers", 0, NULL};
     TRY(read_file(&kinds, triggers, 3, read_trigger));
     pattern_set_index(arena, &rules->lexicon, symbols_count(rules->symbols));
     pattern_set_index(arena, &rules->triggers, symbols_count(rules->symbols));

@@ -125,17 +125,29 @@ static void review_add(struct triage_result *ret, const char *why)
 }
 
 /* Age and sex gates; an unknown age or sex opens them. */
-static bool concept_applies(const struct scoring *s, const struct concept *k)
+static bool gates_open(const struct scoring *s, const struct gates *g)
 {
     int age = s->in->age_months;
-    if (age >= 0 && (age < k->age_from || age >= k->age_to))
+    if (age >= 0 && (age < g->age_from || age >= g->age_to))
         return false;
-    return k->sex == 0 || s->in->sex == 0 || s->in->sex == k->sex;
+    return g->sex == 0 || s->in->sex == 0 || s->in->sex == g->sex;
+}
+
+static bool concept_applies(const struct scoring *s, const struct concept *k)
+{
+    return gates_open(s, &k->gates);
+}
+
+/* Whether a mention may hide others and the words it names: what a clinic's overlay added may not,
+ * or a harmless phrase of its own would take a red flag away. */
+static bool may_hide(const struct scoring *s, const struct match *m)
+{
+    return !m->added && gates_open(s, &s->rules->concepts[m->owner].hides);
 }
 
 static bool gate_is_open(const struct scoring *s, const struct concept *k)
 {
-    bool age_gated = k->age_from > 0 || k->age_to < 1200;
+    bool age_gated = k->gates.age_from > 0 || k->gates.age_to < 1200;
     return age_gated && s->in->age_months < 0;
 }
 
@@ -203,7 +215,7 @@ static bool is_part_of_longer(const struct scoring *s, const struct matches *all
         first--;
     for (size_t i = first; i < all->n && all->m[i].from <= m->from; i++) {
         const struct match *o = &all->m[i];
-        if (o->owner == m->owner ? i == at : !concept_applies(s, &s->rules->concepts[o->owner]))
+        if (i == at || !may_hide(s, o))
             continue;
         if (o->words <= m->words || o->to < m->to)
             continue;
@@ -218,7 +230,7 @@ static void take_words(const struct scoring *s, const struct matches *all, bool 
 {
     for (size_t i = 0; i < all->n; i++) {
         const struct match *m = &all->m[i];
-        if (!concept_applies(s, &s->rules->concepts[m->owner]))
+        if (!may_hide(s, m))
             continue;
         for (size_t at = m->from; at < m->to; at++)
             taken[at] |= (m->literal >> (at - m->from) & 1) != 0;

@@ -120,7 +120,8 @@ struct problem *triage_rules_load(struct str lexicon, struct str triggers,
                                   struct triage_rules **ret);
 /* The same with a clinic's overlay, a file in the lexicon's format or an empty text. It may add
  * concepts, and to one that exists phrases, points and a higher level; a lower level, fewer points
- * or narrower gates are refused: no overlay can take a red flag away. */
+ * or narrower gates are refused, and its phrases hide no other mention, longer or not: no overlay
+ * can take a red flag away. */
 struct problem *triage_rules_load_overlaid(struct str lexicon, struct str triggers,
                                            struct str overlay, struct triage_rules **ret);
 void triage_rules_free(struct triage_rules **rules);

@@ -34,7 +34,7 @@ enum brk { /* what stands before a token, strongest */
            BRK_SENTENCE, /* stop, semicolon, question mark, blank line */
 };
 
-#define TOKEN_PREFIXES 5
+#define TOKEN_PREFIXES 12
 
 struct token {
     uint32_t start, end; /* bytes of the original text */
@@ -105,6 +105,7 @@ struct pattern {
     uint8_t lang;
     uint8_t count;
     uint8_t words; /* elements that are no gap: longer patterns win */
+    bool added;    /* by a clinic's overlay: it hides no other mention */
     struct element e[PATTERN_ELEMENTS];
 };
 
@@ -121,6 +122,7 @@ struct match {
     uint16_t owner;
     uint8_t words;
     bool typo;
+    bool added; /* as its pattern */
 };
 
 struct matches {
@@ -131,13 +133,18 @@ struct matches {
 /* ---- rules ----------------------------------------------------------------------------------- */
 enum persist { PERSIST_CURRENT, PERSIST_DAY, PERSIST_ANY };
 
+struct gates {
+    int age_from, age_to; /* months, to exclusive */
+    char sex;             /* 0 any */
+};
+
 struct concept {
     const char *id, *group, *source;
     enum triage_level level;
     int points;
     enum persist persist;
-    int age_from, age_to; /* months, to exclusive */
-    char sex;             /* 0 any */
+    struct gates gates;
+    struct gates hides; /* the lexicon's own: an overlay that opens gates hides no more mentions */
     bool modifier;
 };
 

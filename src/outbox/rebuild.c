@@ -11,11 +11,14 @@
 #include "base/log.h"
 #include "outbox/relay_internal.h"
 
-enum { CHECK_EVERY_US = 30000000, CHECK_BATCH = 500, ADD_BATCH = 256, RUN_ID_MAX = 64 };
+enum { CHECK_EVERY_US = 30000000, CHECK_BATCH = 500, ADD_BATCH = 256, PAGE = 2000 };
 enum { SQUARE_EVERY_MS = 300000, FLUSH_EVERY_MS = 30000 };
+enum { RUN_ID_MAX = 64, MEMORY_MAX = 128, REBUILD_US = 3000000, TOUCH_US = 1000000 };
 
 /* In Redis, holding the run id of the server it was written to: gone after FLUSHALL or a loss of
- * its data, and another one after a restart or a failover, which may have lost the last seconds. */
+ * its data, and another one after a restart or a failover, which may have lost the last seconds.
+ * While what is open is added again it holds "lost:<id of this loss>:<run id>", so that a second
+ * loss meanwhile is seen, and who goes on with the rebuild gives the jobs the same ids. */
 static const char memory_key[] = "nexacore:relay:memory";
 
 #define FORM_JOB                                                                                   \
@@ -24,16 +27,20 @@ static const char memory_key[] = "nexacore:relay:memory";
     " jsonb_build_object('formId', id, 'clinicId', clinic_id), clinic_id,"                         \
     " CASE status WHEN 'SCRUBBING' THEN scrub_urgency END AS level,"                               \
     " created_at, id FROM intake_forms WHERE status IN ('QUEUED', 'OCR', 'SCRUBBING')"
-/* Work that is open, with the key and the urgency its first job had; the urgent first, then the
- * oldest, so that turns are as they were. Alerts get a job id of this loss: that of an earlier one
- * may still be kept as done. */
+/* Work that is open, with the key and the urgency its first job had; in each queue the urgent
+ * first, then the oldest, so that turns are as they were. In pages: what comes after $2 to $5.
+ * Alerts get a job id of this loss: that of an earlier one may still be kept as done. */
 static const struct pg_stmt open_work = {
     "relay_open_work",
-    "SELECT * FROM (" FORM_JOB
+    "SELECT queue, key, data, clinic_id, level, created_at::text AS created, id, rank FROM"
+    " (SELECT *, coalesce(array_position(ARRAY['CRITICAL', 'URGENT', 'MODERATE'], level), 4)"
+    " AS rank FROM (" FORM_JOB
     " UNION ALL SELECT 'alert-dispatch', 'alert-' || id || '-again-' || $1::text,"
     " jsonb_build_object('alertId', id, 'clinicId', clinic_id, 'step', 'again'), clinic_id,"
-    " urgency_level, created_at, id FROM alerts WHERE status IN ('PENDING', 'ESCALATED')) work"
-    " ORDER BY array_position(ARRAY['CRITICAL', 'URGENT', 'MODERATE'], level), created_at, id"};
+    " urgency_level, created_at, id FROM alerts WHERE status IN ('PENDING', 'ESCALATED'))"
+    " work (queue, key, data, clinic_id, level, created_at, id)) ranked"
+    " WHERE (queue, rank, created_at, id) > ($2::text, $3::int, $4::timestamptz, $5::uuid)"
+    " ORDER BY queue, rank, created_at, id LIMIT 2000"};
 /* Open for so long that its job may have been lost or given up; all of them by and by. */
 static const struct pg_stmt stale_work = {"relay_stale_work",
                                           FORM_JOB " AND updated_at < now() - interval '2 minutes'"
@@ -41,7 +48,9 @@ static const struct pg_stmt stale_work = {"relay_stale_work",
 static const struct pg_stmt connected_clinics = {
     "relay_connected_clinics",
     "SELECT c.id, c.is_active FROM clinics c JOIN square_connections s ON s.clinic_id = c.id"};
-static const struct pg_stmt *const stmts[] = {&open_work, &stale_work, &connected_clinics};
+static const struct pg_stmt still_here = {"relay_still_here", "SELECT 1"};
+static const struct pg_stmt *const stmts[] = {&open_work, &stale_work, &connected_clinics,
+                                              &still_here};
 
 __attribute__((constructor)) static void register_statements(void)
 {
@@ -75,14 +84,53 @@ static struct problem *run_id_get(struct relay *r, char ret[RUN_ID_MAX])
     return NULL;
 }
 
-static struct problem *memory_is(struct relay *r, const char *run_id, bool *ret)
+static struct problem *memory_get(struct relay *r, char ret[MEMORY_MAX])
 {
     struct redisReply *reply = NULL;
     TRY(bullmq_redis_command(r->redis, 2, (struct str[]){STR("GET"), str_of(memory_key)}, &reply));
-    *ret = reply->type == REDIS_REPLY_STRING &&
-           str_eq((struct str){reply->str, reply->len}, str_of(run_id));
+    bool text = reply->type == REDIS_REPLY_STRING && reply->len < MEMORY_MAX;
+    snprintf(ret, MEMORY_MAX, "%.*s", text ? (int)reply->len : 4, text ? reply->str : "none");
     freeReplyObject(reply);
     return NULL;
+}
+
+/* `ret` is false when it was to be there and is not. */
+static struct problem *memory_set(struct relay *r, const char *value, bool if_there, bool *ret)
+{
+    struct redisReply *reply = NULL;
+    struct str argv[] = {STR("SET"), str_of(memory_key), str_of(value), STR("XX")};
+    TRY(bullmq_redis_command(r->redis, if_there ? 4 : 3, argv, &reply));
+    *ret = reply->type != REDIS_REPLY_NIL;
+    freeReplyObject(reply);
+    return NULL;
+}
+
+static const char *memory_lost(struct relay *r, struct uuid loss, const char *run_id)
+{
+    return arena_fmt(r->arena, "lost:%s:%s", uuid_z(loss), run_id);
+}
+
+/* The loss that is being made good: the one Redis names, or a new one that Redis is told. */
+static struct problem *loss_get(struct relay *r, const char *memory, const char *run_id,
+                                struct uuid *ret)
+{
+    bool set;
+    struct str rest = str_of(memory);
+    str_cut(&rest, ':');
+    if (uuid_parse(str_cut(&rest, ':'), ret) && strcmp(memory_lost(r, *ret, run_id), memory) == 0)
+        return NULL;
+    *ret = uuid_v7();
+    return memory_set(r, memory_lost(r, *ret, run_id), false, &set);
+}
+
+/* PostgreSQL ends a transaction that is silent for long (relay.c): one that works says so. */
+static struct problem *touch(struct relay *r, struct pg_tx *tx)
+{
+    struct pg_result *rows;
+    if (clock_mono_us() < r->touched_us + TOUCH_US)
+        return NULL;
+    r->touched_us = clock_mono_us();
+    return pg_query(tx, &still_here, NULL, 0, &rows);
 }
 
 /* A queue whose keys are broken (another type, say) is passed over with a line: it must not hold up
@@ -120,6 +168,7 @@ static struct problem *schedules_add(struct relay *r, struct pg_tx *tx)
         const char *clinic = uuid_z(pg_get_uuid(rows, i, 0)), *queue = queue_name(QUEUE_SQUARE);
         const char *id = arena_fmt(r->arena, "square-%s", clinic);
         const char *data = arena_fmt(r->arena, "{\"clinicId\":\"%s\"}", clinic);
+        TRY(touch(r, tx));
         if (pg_get_bool(rows, i, 1))
             TRY(schedule_add(r, queue, id, SQUARE_EVERY_MS, data));
         else
@@ -138,45 +187,79 @@ static size_t run_length(const struct pg_result *rows, size_t first)
     return n;
 }
 
+/* Adds up to `count` rows, fewer when time is up, and says how many. */
 static struct problem *run_add(struct relay *r, const struct pg_result *rows, size_t first,
-                               size_t count)
+                               size_t count, int64_t until_us, size_t *ret)
 {
     struct bullmq_job_opts opts[ADD_BATCH];
-    for (size_t i = 0; i < count; i++) {
+    *ret = count;
+    for (size_t i = 0; i < *ret; i++) {
         struct relay_job job = job_of(rows, first + i);
         TRY(relay_job_fill(r, &job, &opts[i]));
+        if (clock_mono_us() > until_us)
+            *ret = i + 1;
     }
-    return bullmq_add_bulk(r->redis, pg_get_str(rows, first, 0).p, opts, count, NULL);
+    return bullmq_add_bulk(r->redis, pg_get_str(rows, first, 0).p, opts, *ret, NULL);
 }
 
-static struct problem *open_work_add(struct relay *r, struct pg_tx *tx)
+static void rebuilt_up_to(struct rebuild *b, const struct pg_result *rows, size_t i)
 {
+    snprintf(b->queue, sizeof(b->queue), "%s", pg_get_str(rows, i, 0).p);
+    snprintf(b->created, sizeof(b->created), "%s", pg_get_str(rows, i, 5).p);
+    b->id = pg_get_uuid(rows, i, 6);
+    b->rank = pg_get_int(rows, i, 7);
+}
+
+/* Goes on where the last round stopped, for a while only: what is new waits behind it. */
+static struct problem *open_work_add(struct relay *r, struct pg_tx *tx, bool *ret_all)
+{
+    struct rebuild *b = &r->rebuild;
+    int64_t until_us = clock_mono_us() + REBUILD_US;
     struct pg_result *rows;
-    TRY(PG_QUERY(tx, &open_work, &rows, PG_P_Z(uuid_z(uuid_v7()))));
-    for (size_t i = 0, n; i < pg_rows(rows); i += n) {
-        n = run_length(rows, i);
-        TRY(passed_over(pg_get_str(rows, i, 0).p, "open work", run_add(r, rows, i, n)));
-    }
-    if (pg_rows(rows) > 0)
-        log_info("%zu open forms and alerts were queued again", pg_rows(rows));
+    do {
+        TRY(PG_QUERY(tx, &open_work, &rows, PG_P_Z(uuid_z(b->loss)), PG_P_Z(b->queue),
+                     PG_P_INT(b->rank), PG_P_Z(b->created), PG_P_UUID(b->id)));
+        *ret_all = pg_rows(rows) < PAGE;
+        for (size_t i = 0, n; i < pg_rows(rows); i += n) {
+            if (clock_mono_us() > until_us) {
+                *ret_all = false;
+                return NULL;
+            }
+            n = run_length(rows, i);
+            TRY(passed_over(pg_get_str(rows, i, 0).p, "open work",
+                            run_add(r, rows, i, n, until_us, &n)));
+            rebuilt_up_to(b, rows, i + n - 1);
+            b->count += n;
+            TRY(touch(r, tx));
+        }
+    } while (!*ret_all);
     return NULL;
 }
 
 struct problem *rebuild_if_lost(struct relay *r, struct pg_tx *tx)
 {
-    char run_id[RUN_ID_MAX];
-    bool known = false;
+    char run_id[RUN_ID_MAX], memory[MEMORY_MAX];
+    struct uuid loss;
+    bool all = false;
     TRY(run_id_get(r, run_id));
-    TRY(memory_is(r, run_id, &known));
-    if (known)
+    TRY(memory_get(r, memory));
+    r->rebuild.under_way = false;
+    if (strcmp(memory, run_id) == 0)
         return NULL;
-    TRY(schedules_add(r, tx));
-    TRY(open_work_add(r, tx));
-    r->resync = true; /* an event may have been among what was lost */
-    struct redisReply *reply = NULL;
-    TRY(bullmq_redis_command(
-        r->redis, 3, (struct str[]){STR("SET"), str_of(memory_key), str_of(run_id)}, &reply));
-    freeReplyObject(reply);
+    TRY(loss_get(r, memory, run_id, &loss));
+    if (!uuid_eq(r->rebuild.loss, loss)) {
+        r->resync = true; /* an event may have been among what was lost */
+        TRY(schedules_add(r, tx));
+        r->rebuild = (struct rebuild){.loss = loss, .created = "-infinity"};
+    }
+    TRY(open_work_add(r, tx, &all));
+    if (all)
+        TRY(memory_set(r, run_id, true, &all)); /* gone: lost again meanwhile */
+    if (all && r->rebuild.count > 0)
+        log_info("%zu open forms and alerts were queued again", r->rebuild.count);
+    r->rebuild.under_way = !all;
+    if (all)
+        r->rebuild = (struct rebuild){0};
     return NULL;
 }
 

@@ -277,7 +277,7 @@ static struct problem *round_once(struct relay *r, size_t *ret_sent)
     struct ctx cx = ctx_system(r->app, r->arena, r->db, UUID_NONE, "");
     TRY(listen_begin(r, &cx));
     TRY(relay_round(r, &cx, ret_sent));
-    if (*ret_sent >= BATCH)
+    if (*ret_sent >= BATCH || r->rebuild.under_way)
         return NULL; /* more waits */
     bool notified;
     return pg_wait_notify(r->db, r->arena, WAIT_MS, &notified);

@@ -9,6 +9,16 @@
 #include "outbox/relay.h"
 #include "outbox/turns.h"
 
+/* How far the open work was added again after a loss of Redis: the last row done. */
+struct rebuild {
+    struct uuid loss;
+    char queue[32], created[48];
+    int64_t rank;
+    struct uuid id;
+    size_t count;
+    bool under_way; /* the next round goes on with it at once */
+};
+
 struct relay {
     struct app *app;
     struct pg_conn *db;
@@ -19,7 +29,9 @@ struct relay {
     atomic_bool stop;
     int64_t next_check_us; /* monotonic */
     struct uuid checked;   /* the last form the checks looked at */
-    bool resync;           /* an event was let go: listeners are to read again */
+    int64_t touched_us;    /* monotonic: when PostgreSQL last heard of a long round */
+    struct rebuild rebuild;
+    bool resync; /* an event was let go: listeners are to read again */
 };
 
 /* A job as the relay adds it, by the policy of its queue and at its clinic's turn. */
@@ -41,7 +53,8 @@ struct problem *relay_kept(struct relay *r, const struct problem *p);
 struct problem *relay_resync(struct relay *r);
 
 /* Everything open is added again when Redis does not know us (it lost its memory), and the
- * schedulers of square-sync and audit-flush are made. In the relay's transaction. */
+ * schedulers of square-sync and audit-flush are made. In the relay's transaction; some seconds of
+ * it in each round, until `rebuild.under_way` is false. */
 struct problem *rebuild_if_lost(struct relay *r, struct pg_tx *tx);
 
 /* Every 30 s: forms open for long whose job failed, ended or vanished get it again. */

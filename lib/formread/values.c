@@ -10,7 +10,7 @@
 
 #define COLUMNS_MAX  64
 #define READ_WELL    0.6
-#define OTHERS_HABIT 0.6 /* of a label */
+#define OTHERS_HABIT 0.15 /* of a label: less than writing at a place says for it */
 
 struct candidate {
     struct rect region;

@@ -20,7 +20,7 @@ const truth = new Map(
 const path = (id) => join(forms, truth.get(id).file);
 
 // Every form that a test here looks at, read in one run: loading the models takes longer than a page.
-const READ = ['p002', 'p005', 'p006', 'p010', 'p011', 'p016', 'p019', 'p021', 'p026', 'p034'];
+const READ = ['p002', 'p005', 'p006', 'p010', 'p011', 'p013', 'p016', 'p019', 'p021', 'p026', 'p034'];
 let dir;
 let good; // the run over them
 let wrong; // the run over files that are no forms
@@ -147,6 +147,14 @@ test('a dark photo of a sheet askew gives its name, date, numbers and complaint;
     const read_as = [['heartRate', 'hr'], ['systolicBp', 'bp_sys'], ['respiratoryRate', 'rr'], ['spo2', 'spo2']];
     for (const [key, name] of read_as) assert.ok([null, vitals[name]].includes(fields[key].value), key);
     if (read_as.some(([key]) => fields[key].value === null)) assert.equal(requiresReview, true);
+});
+
+test('written vitals are looked for beside their labels, also where the other values stand above theirs', async () => {
+    const { fields } = await lineOf('p013');
+    for (const key of ['heartRate', 'systolicBp', 'respiratoryRate', 'spo2', 'temperatureC', 'consciousness']) {
+        const [x, y] = fields[key].box ?? [];
+        assert.ok(x > 0.3 && x < 0.36 && y > 0.66 && y < 0.84, `${key}: ${fields[key].box}`);
+    }
 });
 
 test('a number in cells that is read in pieces is blacked out and masked in the text', async () => {

@@ -59,12 +59,10 @@ static bool take_namespace(struct str *in, struct str *ret)
     return ret->n <= SIO_NAMESPACE_MAX;
 }
 
-/* Names that mean something to the client library itself. */
-static bool name_is_reserved(struct str name)
+bool sio_name_is_reserved(struct str name)
 {
-    static const char *const reserved[] = {"\"connect\"",     "\"connect_error\"",
-                                           "\"disconnect\"",  "\"disconnecting\"",
-                                           "\"newListener\"", "\"removeListener\""};
+    static const char *const reserved[] = {"connect",       "connect_error", "disconnect",
+                                           "disconnecting", "newListener",   "removeListener"};
     for (size_t i = 0; i < ARRAY_LEN(reserved); i++)
         if (str_eq(name, str_of(reserved[i])))
             return true;
@@ -82,7 +80,7 @@ static bool event_read(struct sio_packet *packet)
     char first = packet->name.p[0];
     if (first != '"' && first != '-' && (first < '0' || first > '9'))
         return false;
-    if (name_is_reserved(packet->name))
+    if (first == '"' && sio_name_is_reserved((struct str){packet->name.p + 1, packet->name.n - 2}))
         return false;
     take_char(&rest, ',');
     packet->args = rest;

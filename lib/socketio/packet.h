@@ -67,6 +67,10 @@ bool sio_packet_read(struct str text, struct sio_packet *ret);
 void sio_packet_head(struct buf *out, enum sio_type type, size_t attachments, struct str nsp,
                      const uint64_t *id);
 
+/* Names that mean something to the client library itself: a client that receives an event with one
+ * closes its connection ("parse error"). Without the quotes of JSON. */
+bool sio_name_is_reserved(struct str name);
+
 /* Appends `["name",args...]` from an array of arguments. */
 void sio_packet_event(struct buf *out, struct str name, struct str args);
 

@@ -75,14 +75,22 @@ static bool event_send(struct sio_socket *socket, const uint64_t *id, struct str
     return sent;
 }
 
+static bool may_send(struct sio_server *server, struct str name)
+{
+    if (!sio_name_is_reserved(name))
+        return true;
+    server->names_refused++;
+    return false;
+}
+
 /* Where clients may recover, the client takes a last argument that is a text for the offset of what
  * it has seen: so it gets one, as from Node; that of the last broadcast before this event. */
 static bool emit(struct sio_socket *socket, const char *event, struct str args,
                  struct sio_attachments binary, bool is_volatile)
 {
-    if (socket->state != SIO_STATE_CONNECTED)
-        return false;
     struct str name = str_of(event);
+    if (socket->state != SIO_STATE_CONNECTED || !may_send(socket->nsp->server, name))
+        return false;
     CLEANUP(buf_free) struct buf json = BUF_MAX(args.n + name.n * 6 + 128);
     sio_packet_event(&json, name, args);
     char text[48];
@@ -140,6 +148,10 @@ void sio_ask_binary(struct sio_socket *socket, const char *event, struct str arg
                     void *arg)
 {
     struct str name = str_of(event);
+    if (!may_send(socket->nsp->server, name)) {
+        answered(socket, false, STR("[]"), (struct sio_attachments){0}, arg);
+        return;
+    }
     CLEANUP(buf_free) struct buf json = BUF_MAX(args.n + name.n * 6 + 64);
     sio_packet_event(&json, name, args);
     sio_ask_json(socket, buf_str(&json), binary, timeout_ms, answered, arg);
@@ -247,6 +259,8 @@ size_t sio_broadcast_binary(struct sio_namespace *nsp, const struct sio_target *
                             const char *event, struct str args, struct sio_attachments binary)
 {
     struct str name = str_of(event);
+    if (!may_send(nsp->server, name))
+        return 0;
     CLEANUP(buf_free) struct buf json = BUF_MAX(args.n + name.n * 6 + 128);
     sio_packet_event(&json, name, args);
     if (nsp->server->memory && !to->is_volatile)

@@ -335,6 +335,7 @@ struct sio_stats sio_server_stats(const struct sio_server *server)
     stats.sockets = server->sockets_now;
     stats.deliveries = server->deliveries;
     stats.events_ignored = server->events_ignored;
+    stats.names_refused = server->names_refused;
     return stats;
 }
 

@@ -115,7 +115,7 @@ struct sio_server {
     struct sio_memory *memory; /* recovery without an adapter; NULL where it is off */
     struct sio_effort *effort; /* spent on restorations; NULL where they are off */
     uint64_t mark;
-    uint64_t sockets_now, deliveries, events_ignored;
+    uint64_t sockets_now, deliveries, events_ignored, names_refused;
 };
 
 /* A packet encoded once: its text and its attachments. */

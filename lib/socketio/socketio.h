@@ -180,6 +180,7 @@ struct sio_stats {
     uint64_t bytes_out;
     uint64_t deliveries;       /* packets put in a client's queue by broadcasts */
     uint64_t events_ignored;   /* no handler */
+    uint64_t names_refused;    /* events of ours that were not sent for their reserved names */
     uint64_t volatile_dropped; /* volatile packets that a client could not take */
     uint64_t closed[SIO_REASON__COUNT];
 };
@@ -307,8 +308,10 @@ bool sio_is_connected(const struct sio_socket *socket);
 void sio_data_set(struct sio_socket *socket, void *data);
 void *sio_data(const struct sio_socket *socket);
 
-/* Sends an event. Order is kept; delivery is not promised. A socket that is not connected drops
- * it. */
+/* Sends an event. Order is kept; delivery is not promised. A socket that is not connected drops it.
+ * "connect", "connect_error", "disconnect", "disconnecting", "newListener" and "removeListener" are
+ * the client library's own: an event of such a name is counted and sent to nobody, here and in
+ * everything below, because a stock client closes its connection over it. */
 void sio_emit(struct sio_socket *socket, const char *event, struct str args);
 void sio_emit_binary(struct sio_socket *socket, const char *event, struct str args,
                      struct sio_attachments binary);

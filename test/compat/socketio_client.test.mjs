@@ -143,6 +143,19 @@ test('a broadcast reaches the room and nobody else', async () => {
     for (const s of [a, b, other]) s.disconnect();
 });
 
+test("a broadcast with a name of the client library's own closes nobody's connection", async () => {
+    const [a, b] = await Promise.all([0, 1].map(() => echo.connect({ auth: { clinic: 'names' } })));
+    let ended = 0;
+    for (const s of [a, b]) s.on('disconnect', () => ended++);
+    for (const ev of ['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener'])
+        a.emit('bcast', { room: 'clinic:names', ev, data: 1 });
+    const both = Promise.all([next(a, 'after'), next(b, 'after')]);
+    a.emit('bcast', { room: 'clinic:names', ev: 'after', data: 2 });
+    assert.deepEqual(await both, [[2], [2]]);
+    assert.equal(ended, 0);
+    for (const s of [a, b]) s.disconnect();
+});
+
 test('--kit: the room is clinic:<auth.clinic or 1>, however long and of whatever kind that is', async () => {
     for (const clinic of ['7f6c2a52-7a7a-4f39-9d6e-2f4d0b6f0a11', 5, 'é"x', 0, '', null, undefined]) {
         const socket = await echo.connect({ auth: { clinic }, transports: ['websocket'] });

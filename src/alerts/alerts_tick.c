@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 
-enum { TIMERS_MS = 500, UNSENT_MS = 15000 };
+enum { TIMERS_MS = 500, UNSENT_MS = 15000, UNSENT_BATCH = 500 };
 
 static const struct pg_stmt due = {
     "alerts_due", "SELECT id, clinic_id FROM alerts WHERE escalation_due_at <= now()"
@@ -18,14 +18,14 @@ static const struct pg_stmt sms_done = {
     "alert_sms_done",
     "UPDATE alerts SET sms_due_at = NULL WHERE clinic_id = $1::uuid AND id = $2::uuid"};
 /* Jobs may be lost with Redis, or end while a provider is away: for a day an alert nobody was
- * reached for, and for ten minutes any open one, is looked at again. What was sent is not sent
- * again. */
+ * reached for, and for ten minutes any open one, is looked at again; all of them by and by, however
+ * many nobody can be reached for. What was sent is not sent again. */
 static const struct pg_stmt unsent = {
     "alerts_unsent", "SELECT id, clinic_id FROM alerts WHERE created_at < now() - interval '30 s'"
                      " AND ((status IN ('PENDING', 'ESCALATED')"
                      " AND created_at > now() - interval '1 day') OR (status = 'DELIVERED'"
                      " AND created_at > now() - interval '10 minutes'))"
-                     " ORDER BY created_at LIMIT 500"};
+                     " AND id > $1::uuid ORDER BY id LIMIT 500"};
 static const struct pg_stmt *const stmts[] = {&due, &due_locked, &sms_done, &unsent};
 
 __attribute__((constructor)) static void register_statements(void)
@@ -38,13 +38,14 @@ struct found {
 };
 
 static struct problem *find(struct app *app, struct pg_conn *db, struct arena *arena,
-                            const struct pg_stmt *stmt, struct found **ret, size_t *ret_count)
+                            const struct pg_stmt *stmt, const struct pg_param *params,
+                            size_t param_count, struct found **ret, size_t *ret_count)
 {
     struct ctx cx = ctx_system(app, arena, db, UUID_NONE, "");
     CLEANUP(pg_tx_end) struct pg_tx tx = PG_TX_NONE;
     struct pg_result *r;
     TRY(tx_begin_relay(&tx, &cx));
-    TRY(pg_query(&tx, stmt, NULL, 0, &r));
+    TRY(pg_query(&tx, stmt, params, param_count, &r));
     *ret_count = pg_rows(r);
     *ret = arena_array(arena, *ret_count + 1, sizeof(struct found));
     for (size_t i = 0; i < *ret_count; i++)
@@ -76,7 +77,7 @@ static struct problem *timers(struct app *app, struct pg_conn *db, struct arena 
     struct found *found;
     size_t count;
     struct problem *first = NULL;
-    TRY(find(app, db, arena, &due, &found, &count));
+    TRY(find(app, db, arena, &due, NULL, 0, &found, &count));
     for (size_t i = 0; i < count; i++) {
         struct ctx cx = ctx_system(app, arena, db, found[i].clinic_id, "alert-timers");
         struct problem *p = timer_run(&cx, found[i].id);
@@ -98,14 +99,22 @@ static struct problem *dispatch_again(const struct ctx *cx, struct uuid id)
 
 static struct problem *unsent_again(struct app *app, struct pg_conn *db, struct arena *arena)
 {
+    static _Thread_local struct uuid looked_at; /* the last one */
     struct found *found;
     size_t count;
-    TRY(find(app, db, arena, &unsent, &found, &count));
+    struct problem *first = NULL;
+    TRY(find(app, db, arena, &unsent, &PG_P_UUID(looked_at), 1, &found, &count));
     for (size_t i = 0; i < count; i++) {
         struct ctx cx = ctx_system(app, arena, db, found[i].clinic_id, "alerts-unsent");
-        TRY(dispatch_again(&cx, found[i].id));
+        struct problem *p = dispatch_again(&cx, found[i].id);
+        if (p && p->kind == PROBLEM_UNAVAILABLE)
+            return p; /* the same ones next time */
+        if (p && !first)
+            first = p;
     }
-    return NULL;
+    /* A short list was the end: from the beginning. */
+    looked_at = count < UNSENT_BATCH ? UUID_NONE : found[count - 1].id;
+    return first;
 }
 
 const struct work_tick alerts_ticks[] = {

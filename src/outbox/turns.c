@@ -1,5 +1,7 @@
 /* Turns by priority. The rule not to break: within a clinic and an urgency, a later job never gets
- * a smaller priority than an earlier one that still waits. */
+ * a smaller priority than an earlier one that still waits. One exception: turns are told
+ * to Redis once, at the end of a round, so those of a relay killed before that are forgotten, and
+ * the clinic's next jobs may come before or among the jobs of that round. */
 #include "outbox/turns.h"
 
 #include <hiredis/hiredis.h>

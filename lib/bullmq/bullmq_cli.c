@@ -174,22 +174,13 @@ static struct problem *list_failed(struct cli *cli, struct arena *arena, bool re
     return NULL;
 }
 
-static struct problem *with_failed(struct cli *cli, bool retry)
-{
-    struct arena *arena = arena_new((size_t)256 << 20);
-    struct problem *p = list_failed(cli, arena, retry);
-    arena_free(&arena);
-    return p;
-}
-
+/* Mode failed, and mode retry. */
 static struct problem *mode_failed(struct cli *cli)
 {
-    return with_failed(cli, false);
-}
-
-static struct problem *mode_retry(struct cli *cli)
-{
-    return with_failed(cli, true);
+    struct arena *arena = arena_new((size_t)256 << 20);
+    struct problem *p = list_failed(cli, arena, strcmp(cli->mode, "retry") == 0);
+    arena_free(&arena);
+    return p;
 }
 
 static struct problem *mode_concurrency(struct cli *cli)
@@ -233,6 +224,8 @@ static struct problem *mode_state(struct cli *cli)
 
 static struct problem *mode_rate(struct cli *cli)
 {
+    if (cli->n > 0 && cli->m == 0)
+        return problem_new(NULL, PROBLEM_BAD_REQUEST, "rate needs a second number M, at least 1");
     return bullmq_limit_rate(cli->redis, cli->queue, (unsigned)cli->n, (unsigned)cli->m);
 }
 
@@ -424,34 +417,35 @@ static struct problem *mode_run(struct cli *cli)
 static const struct {
     const char *name;
     struct problem *(*run)(struct cli *cli);
+    unsigned numbers; /* how many of N and M it must be given */
 } modes[] = {
-    {"add", mode_add},
-    {"delayed", mode_delayed},
-    {"prio", mode_prio},
-    {"lock", mode_lock},
-    {"fail", mode_fail},
-    {"stalled", mode_stalled},
-    {"pause", mode_pause},
-    {"resume", mode_resume},
-    {"sched", mode_sched},
-    {"work", mode_work},
-    {"schedwork", mode_schedwork},
-    {"hold", mode_hold},
-    {"counts", mode_counts},
-    {"check", mode_check},
-    {"next", mode_next},
-    {"dedup", mode_dedup},
-    {"lifo", mode_lifo},
-    {"failed", mode_failed},
-    {"retry", mode_retry},
-    {"concurrency", mode_concurrency},
-    {"rate", mode_rate},
-    {"unsched", mode_unsched},
-    {"promote", mode_promote},
-    {"remove", mode_remove},
-    {"state", mode_state},
-    {"put", cli_put},
-    {"run", mode_run},
+    {"add", mode_add, 2},
+    {"delayed", mode_delayed, 1},
+    {"prio", mode_prio, 1},
+    {"lock", mode_lock, 0},
+    {"fail", mode_fail, 2},
+    {"stalled", mode_stalled, 1},
+    {"pause", mode_pause, 0},
+    {"resume", mode_resume, 0},
+    {"sched", mode_sched, 1},
+    {"work", mode_work, 2},
+    {"schedwork", mode_schedwork, 1},
+    {"hold", mode_hold, 2},
+    {"counts", mode_counts, 0},
+    {"check", mode_check, 0},
+    {"next", mode_next, 1},
+    {"dedup", mode_dedup, 1},
+    {"lifo", mode_lifo, 0},
+    {"failed", mode_failed, 0},
+    {"retry", mode_failed, 0},
+    {"concurrency", mode_concurrency, 1},
+    {"rate", mode_rate, 1},
+    {"unsched", mode_unsched, 0},
+    {"promote", mode_promote, 1},
+    {"remove", mode_remove, 1},
+    {"state", mode_state, 1},
+    {"put", cli_put, 0},
+    {"run", mode_run, 2},
 };
 
 static const struct argp_option options[] = {
@@ -468,10 +462,11 @@ static const struct argp_option options[] = {
 static const char doc[] =
     "Adds, works and looks after BullMQ jobs. A Redis password comes from the environment variable "
     "REDISCLI_AUTH.\v"
-    "  add QUEUE N M           N jobs {\"i\":k}, M in flight\n"
+    "  add QUEUE N M           N jobs {\"i\":k}, M in flight (at most 256)\n"
     "  delayed QUEUE N         one job after N ms\n"
     "  prio QUEUE N            one job of priority N\n"
-    "  work QUEUE N M [keep]   complete N jobs, M at a time; removed unless keep\n"
+    "  work QUEUE N M [keep]   complete N jobs (0: for ever), M at a time; removed\n"
+    "                          unless keep\n"
     "  lock QUEUE [N]          take one, extend its lock, complete it with {\"by\":\"C\"};\n"
     "                          N=1: abandon it without its lock, as after a crash\n"
     "  fail QUEUE N M          fail N attempts (boom); 3 attempts, exponential from M ms\n"
@@ -499,6 +494,32 @@ static void parse_number(struct argp_state *state, const char *arg, uint64_t *re
         argp_error(state, "\"%s\" is not a number", arg);
 }
 
+/* A number left out would be taken as 0, which means "for ever" or "no limit" to some modes. */
+static void require_numbers(struct argp_state *state, const struct cli *cli)
+{
+    for (size_t i = 0; i < ARRAY_LEN(modes); i++)
+        if (strcmp(modes[i].name, cli->mode) == 0 && cli->numbers < modes[i].numbers)
+            argp_error(state, "%s needs %s", cli->mode,
+                       modes[i].numbers == 1 ? "a number N" : "two numbers, N and M");
+}
+
+static void parse_word(struct argp_state *state, char *arg)
+{
+    struct cli *cli = state->input;
+    if (state->arg_num == 0)
+        cli->mode = arg;
+    else if (state->arg_num == 1)
+        cli->queue = arg;
+    else if (cli->keep || state->arg_num > 4)
+        argp_error(state, "\"%s\" is one argument too many", arg);
+    else if (strcmp(arg, "keep") == 0)
+        cli->keep = true;
+    else if (state->arg_num == 4)
+        argp_error(state, "\"%s\" is not \"keep\"", arg);
+    else
+        parse_number(state, arg, cli->numbers++ == 0 ? &cli->n : &cli->m);
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
     struct cli *cli = state->input;
@@ -522,22 +543,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
         fputs(bullmq_scripts_notice, stdout);
         exit(0);
     case ARGP_KEY_ARG:
-        if (state->arg_num == 0)
-            cli->mode = arg;
-        else if (state->arg_num == 1)
-            cli->queue = arg;
-        else if (strcmp(arg, "keep") == 0)
-            cli->keep = true;
-        else if (state->arg_num == 4)
-            argp_error(state, "\"%s\" is not \"keep\"", arg);
-        else if (state->arg_num < 4)
-            parse_number(state, arg, state->arg_num == 2 ? &cli->n : &cli->m);
-        else
-            argp_error(state, "\"%s\" is one argument too many", arg);
+        parse_word(state, arg);
         return 0;
     case ARGP_KEY_END:
         if (state->arg_num < 2)
             argp_usage(state);
+        require_numbers(state, cli);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -575,8 +586,8 @@ int main(int argc, char **argv)
     struct cli cli = {.host = "127.0.0.1", .port = "6379"};
     struct argp argp = {options, parse_option, "MODE QUEUE [N [M [keep]]]", doc, 0, 0, 0};
     log_setup(LOG_INFO, "bullmq_cli");
-    error_t error = argp_parse(&argp, argc, argv, 0, NULL, &cli);
-    if (error)
+    argp_err_exit_status = 2; /* as of every argument that is not right */
+    if (argp_parse(&argp, argc, argv, 0, NULL, &cli))
         return 2;
     struct problem *p = run_mode(&cli);
     int status = 0;

@@ -14,6 +14,7 @@ struct cli {
     const char *host, *port;
     const char *mode, *queue;
     uint64_t n, m, lock_ms, limit, sweep_ms;
+    unsigned numbers; /* how many of n and m were given */
     bool keep;
     char url[2048];
     struct bullmq_redis *redis;

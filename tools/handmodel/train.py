@@ -6,7 +6,7 @@ STRIPS_DIR holds files of strips as lines.c writes them (more may come while thi
 files never learned from. OUT_DIR/model.pt is the state to go on from, OUT_DIR/hand.bin what the
 reader links in (see export). The rule not to break: shapes here are those of lib/formread/hand.c.
 """
-import glob, os, random, struct, sys, time
+import glob, math, os, random, struct, sys, time
 import numpy as np
 import torch
 from torch import nn
@@ -183,13 +183,13 @@ def main():
         if not files:
             time.sleep(1)
             continue
-        path = min(files, key=lambda f: (used.get(f, 0), f))
+        path = min(files, key=lambda f: (used.get(f, 0), random.random()))
         used[path] = used.get(path, 0) + 1
         strips = [s for s in strips_load(path) if random.random() < words or is_number(s[1])]
         for batch in batches(strips):
             part = min(1.0, (time.time() - start) / (60 * minutes))
-            for group in best.param_groups:  # warm up, then down to nothing
-                group["lr"] = rate * min(1, (steps + 1) / 200) * max(0.02, 1 - part)
+            for group in best.param_groups:  # warm up, then down to nothing, slowly at the end
+                group["lr"] = rate * min(1, (steps + 1) / 200) * (0.01 + 0.99 * (1 + math.cos(math.pi * part)) / 2)
             x, widths, signs, lengths = tensors(batch, True)
             scores = net(x).log_softmax(1).permute(2, 0, 1)
             loss = loss_of(scores, signs, torch.clamp(widths, max=scores.shape[0]), lengths)

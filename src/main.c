@@ -14,6 +14,13 @@
 static int run_role(const char *part, unsigned command, int (*run)(struct app *app), int argc,
                     char **argv)
 {
+    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        printf("Usage: nexacore %s\n\nTakes no arguments; its settings are the NEXACORE_* "
+               "variables that\n"
+               "`nexacore --help` lists, and `nexacore doctor` says what is wrong with them.\n",
+               part);
+        return 0;
+    }
     if (argc > 1) {
         fprintf(stderr, "nexacore %s: takes no arguments (%s); settings are NEXACORE_* variables\n",
                 part, argv[1]);

@@ -45,7 +45,7 @@ Ctrl-C ends it (or ./dev stop from another shell). Data stays in var/demo.
 async function main() {
     const other = running(note);
     if (other) {
-        console.log(`the demo runs already: ${other.url} (./dev stop ends it)`);
+        console.log(other.url ? `the demo runs already: ${other.url} (./dev stop ends it)` : 'the demo is being started already (./dev stop ends it)');
         return 0;
     }
     let system = null;

@@ -7,6 +7,7 @@
  *
  * Rule: show the whole library in one screen: find, mask, and the names of kind and rule. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "pan/pan.h"
@@ -28,8 +29,10 @@ static void show(struct str line)
 
 int main(void)
 {
-    char line[4096];
-    while (fgets(line, sizeof(line), stdin) != NULL)
-        show(str_trim(str_of(line)));
+    char *line = NULL;
+    size_t room = 0;
+    for (ssize_t n; (n = getline(&line, &room, stdin)) >= 0;)
+        show(str_trim((struct str){line, (size_t)n}));
+    free(line);
     return 0;
 }

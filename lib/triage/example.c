@@ -10,6 +10,7 @@
  * Rule: show the whole library in one screen: input, result, reasons with their evidence, what was
  * left out and why, what is not known. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/cleanup.h"
 #include "triage/triage.h"
@@ -35,10 +36,11 @@ static void show(const struct triage_result *r, const char *line)
 
 int main(void)
 {
-    char line[4096];
+    char *line = NULL;
+    size_t room = 0;
     struct arena *arena = arena_new((size_t)16 << 20);
-    while (fgets(line, sizeof(line), stdin) != NULL) {
-        struct triage_text text = {"complaint", str_trim(str_of(line))};
+    for (ssize_t n; (n = getline(&line, &room, stdin)) >= 0;) {
+        struct triage_text text = {"complaint", str_trim((struct str){line, (size_t)n})};
         struct triage_input in = {.age_months = 50 * 12, .texts = &text, .text_count = 1};
         struct triage_result result; /* lang is empty: Spanish and English are both tried */
         triage_score(arena, triage_rules_default(), &in, &result);
@@ -46,5 +48,6 @@ int main(void)
         arena_reset(arena);
     }
     arena_free(&arena);
+    free(line);
     return 0;
 }

@@ -14,6 +14,7 @@ import { createHash } from 'node:crypto';
 
 import { FlowProducer } from 'bullmq';
 
+import { monitorOf } from '../lib/monitor.mjs';
 import { BullWorld, until } from './bullmq_world.mjs';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -44,7 +45,7 @@ const plain = (text) => text.replace(/\\(.)/g, (_, c) => ({ n: '\n', t: '\t', r:
 // Runs `steps` on a fresh queue and lists the calls Redis saw: "name KEYS... ARGV n".
 async function callsOf(names, steps) {
     const queue = world.newName();
-    const monitor = await world.raw().monitor();
+    const monitor = await monitorOf(world.raw());
     const seen = new Set();
     const lines = [];
     monitor.on('monitor', (_, args) => {

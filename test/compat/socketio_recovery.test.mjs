@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 
 import { freePort } from '../../tools/lib/process.mjs';
 import { startRedis } from '../../tools/lib/redis.mjs';
+import { monitorOf } from '../lib/monitor.mjs';
 import { connected, Echo, next, sleep, until } from './socketio_echo.mjs';
 
 let dir, redis, relay, one, two;
@@ -76,7 +77,7 @@ test('id, rooms and missed events come back, once and in order', async () => {
 
 // What servers ask Redis for missed events while `action` runs.
 async function rangesAsked(action) {
-    const monitor = await relay.monitor();
+    const monitor = await monitorOf(relay);
     const asked = [];
     monitor.on('monitor', (_at, [command, ...args]) => {
         if (/^xrange$/i.test(command) && args.includes('+')) asked.push(args);

@@ -10,6 +10,7 @@ import { after, before, test } from 'node:test';
 import pg from 'pg';
 
 import { sleep, until } from '../../tools/lib/process.mjs';
+import { monitorOf } from '../lib/monitor.mjs';
 import { Listener } from '../lib/socket.mjs';
 import { startWorld } from '../lib/world.mjs';
 
@@ -123,7 +124,7 @@ test('everybody hears what concerns clinic and role, and nothing else', async ()
 
 test("a patient's name crosses Redis sealed and is opened only at delivery", async () => {
     const redis = world.redis.client();
-    const monitor = await redis.monitor();
+    const monitor = await monitorOf(redis);
     const commands = [];
     monitor.on('monitor', (_time, args) => commands.push(args.join(' ')));
     const admin = await world.listen('admin');

@@ -44,11 +44,16 @@ async function listener(echo, options = {}) {
 }
 
 // Cuts the transport as a lost network does; the client keeps its session's name and offset.
-async function lose(socket) {
+async function cut(socket) {
     const gone = next(socket, 'disconnect');
     socket.io.engine.close();
     await gone;
-    await sleep(50); // the server has seen it and saved the session
+}
+
+// The same, until the server has seen it and saved the session.
+async function lose(socket) {
+    await cut(socket);
+    await until(() => relay.exists(`sio:session:${socket._pid}`), 'the session is saved', { every: 5 });
 }
 
 async function comeBack(socket, echo) {
@@ -144,6 +149,7 @@ test('a session is restored across a restart of the server', async () => {
 
 test('a server that has not found Redis yet restores when it has, and lets in anew when it does not', async () => {
     const [lucky, lost] = [await listener(one), await listener(one)];
+    await until(() => lucky.got.length === 2, 'both first events'); // or the second would be missed too
     await Promise.all([lose(lucky), lose(lost)]);
     await send(1);
     const seen = lucky.got.length;
@@ -343,10 +349,14 @@ test('one server without Redis restores from memory, for the same identity, what
     socket.got = [];
     socket.on('n', (n) => socket.got.push(n));
     const say = (n, room = 'clinic:1') => speaker.timeout(5000).emitWithAck('say', { room, ev: 'n', args: [n] });
+    const loseAll = async (sockets) => {
+        await Promise.all(sockets.map(cut));
+        await until(async () => (await speaker.timeout(5000).emitWithAck('count', 'clinic:1'))[0] === 1, 'the server has seen it');
+    };
     await say(0);
     await until(() => socket.got.length === 1, 'the first event');
     const { id } = socket;
-    await lose(socket);
+    await loseAll([socket]);
     for (let n = 1; n < 50; n++) await say(n);
     await say(999, 'clinic:other');
     await comeBack(socket);
@@ -354,7 +364,7 @@ test('one server without Redis restores from memory, for the same identity, what
     await say(50);
     await until(() => socket.got.length >= 51, 'the live event');
     assert.deepEqual(socket.got, numbers(51));
-    await lose(socket);
+    await loseAll([socket]);
     socket.auth = { token: 'mallory' };
     await comeBack(socket);
     assert.equal(socket.recovered, false);
@@ -367,7 +377,7 @@ test('one server without Redis restores from memory, for the same identity, what
     await first;
     let restored = 0;
     for (let round = 0; round < 10; round++) {
-        await Promise.all(crowd.map(lose));
+        await loseAll(crowd);
         await Promise.all(crowd.map((s) => comeBack(s)));
         restored += crowd.filter((s) => s.recovered).length;
     }

@@ -18,6 +18,8 @@ export UBSAN_OPTIONS=halt_on_error=1:exitcode=99:print_stacktrace=1:log_path=$ou
 export TSAN_OPTIONS=halt_on_error=1:exitcode=99:second_deadlock_stack=1:log_path=$out/sanitizer/tsan
 export LSAN_OPTIONS=suppressions=$PWD/tools/lsan.supp:print_suppressions=0
 export OMP_THREAD_LIMIT=1
+# What failed, told once more before the sum: what the parts said may be far above.
+export NEXACORE_FAILURES=$out/failures
 
 # add PASSED FAILED [SKIPPED]
 add() {
@@ -32,6 +34,7 @@ one() {
         add 1 0
     else
         tail -n 80 "$log"
+        { echo "$part: $*" && tail -n 30 "$log"; } >>"$NEXACORE_FAILURES"
         add 0 1
     fi
 }
@@ -106,7 +109,7 @@ part_web() {
 
 # Two files at a time: each has its own servers, ports and folders, and mostly waits.
 part_integration() {
-    counted node tools/test_node.mjs --jobs 2 --seconds 300 test --except test/e2e
+    counted node tools/test_node.mjs --jobs 2 --seconds 600 test --except test/e2e
 }
 
 part_demo() {
@@ -115,7 +118,7 @@ part_demo() {
 }
 
 part_browser() {
-    counted node tools/test_node.mjs --jobs 1 --seconds 300 test/e2e
+    counted node tools/test_node.mjs --jobs 1 --seconds 600 test/e2e
 }
 
 part_fuzz() {
@@ -142,6 +145,7 @@ main() {
         "part_$part"
         echo "   $((SECONDS - start)) s"
     done
+    if [ -s "$NEXACORE_FAILURES" ]; then echo "== what failed" && head -n 300 "$NEXACORE_FAILURES"; fi
     printf '%s passed, %s failed' "$passed" "$failed"
     [ "$skipped" = 0 ] || printf ', %s skipped' "$skipped"
     printf '\n'

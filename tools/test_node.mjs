@@ -1,11 +1,12 @@
 // Runs *.test.mjs files, each in its own `node --test` with a time limit, and adds up their counts.
 //
 // usage: node tools/test_node.mjs [--jobs N] [--seconds N] [--except DIR] FOLDER-OR-FILE...
-// Rule: a file that hangs, crashes or skips a test without a reason is a failure. The last line is
-// "PASSED FAILED SKIPPED", which tools/test_all.sh adds up.
+// Rule: a file that hangs, crashes or skips a test without a reason is a failure, and what failed is
+// shown whole before anything else its file said. tools/lib/ending.mjs ends a file whose tests left
+// something running. The last line is "PASSED FAILED SKIPPED", which tools/test_all.sh adds up.
 import { spawn } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { appendFileSync, readdirSync, statSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const { values, positionals } = parseArgs({
@@ -26,12 +27,16 @@ function testFiles(path) {
         .sort();
 }
 
-// Runs one file in its own process group, so that a time-out ends what the test had started too.
+const ending = resolve(import.meta.dirname, 'lib/ending.mjs');
+
+// Runs one file in its own process group. It ends itself when its time is over, and says what it was
+// doing; one that cannot any more is killed with what it started.
 function run(file) {
-    return new Promise((resolve) => {
+    return new Promise((done) => {
         const started = Date.now();
-        const child = spawn(process.execPath, ['--test', '--test-reporter=tap', file], {
+        const child = spawn(process.execPath, ['--import', ending, '--test', '--test-reporter=tap', file], {
             detached: true,
+            env: { ...process.env, NEXACORE_TEST_SECONDS: values.seconds },
             stdio: ['ignore', 'pipe', 'pipe'],
         });
         let tap = '';
@@ -42,16 +47,16 @@ function run(file) {
             late = true;
             process.kill(-child.pid, 'SIGTERM');
             setTimeout(() => child.exitCode === null && process.kill(-child.pid, 'SIGKILL'), 10_000).unref();
-        }, Number(values.seconds) * 1000);
+        }, (Number(values.seconds) + 15) * 1000);
         child.on('close', (code) => {
             clearTimeout(timer);
-            resolve({ file, tap, late, code, seconds: (Date.now() - started) / 1000 });
+            done({ file, tap, late, code, seconds: (Date.now() - started) / 1000 });
         });
     });
 }
 
 function judge({ file, tap, late, code, seconds }) {
-    const number = (name) => Number(tap.match(new RegExp(`^# ${name} (\\d+)`, 'm'))?.[1] ?? 0);
+    const number = (name) => Number([...tap.matchAll(new RegExp(`^# ${name} (\\d+)$`, 'gm'))].at(-1)?.[1] ?? 0);
     const unexplained = (tap.match(/# SKIP *$/gm) ?? []).length;
     const count = {
         passed: number('pass'),
@@ -63,10 +68,28 @@ function judge({ file, tap, late, code, seconds }) {
 
     const word = count.failed ? 'FAIL' : 'ok  ';
     console.log(`   ${word} ${file} (${count.passed} passed, ${seconds.toFixed(1)} s)`);
-    if (late) console.log(`   stopped after ${values.seconds} s`);
+    if (late) console.log(`   killed after ${values.seconds} s`);
     if (unexplained) console.log(`   ${unexplained} test(s) skipped without a reason`);
-    if (count.failed) console.log(tap.split('\n').filter((l) => !/^\s*(duration_ms|---|\.\.\.)/.test(l)).slice(-120).join('\n'));
+    if (count.failed) tellFailures(file, tap);
     return count;
+}
+
+// What failed, each with its whole report, and how the file ended; then the last of what it said.
+function tellFailures(file, tap) {
+    const lines = tap.split('\n').filter((l) => !/^\s*(duration_ms|---|type: 'test'|\S+ \(node:|(async )?\S+ \(node:)/.test(l));
+    const failures = [];
+    const rest = [];
+    let into = rest;
+    for (const line of lines) {
+        if (/^\s*not ok /.test(line) || /^# ENDED: /.test(line)) into = failures;
+        else if (into === failures && /^(\s*\.\.\.$|\s*# Subtest|\s*ok |\S)/.test(line) && !/^# {2,}/.test(line)) into = rest;
+        if (!/^\s*\.\.\.$/.test(line)) into.push(line);
+    }
+    console.log(failures.join('\n'));
+    console.log(`   -- the last of what ${file} said --`);
+    console.log(rest.filter((l) => !/^\s*(# Subtest|ok \d|\d+\.\.)/.test(l)).slice(-80).join('\n'));
+    const kept = process.env.NEXACORE_FAILURES;
+    if (kept) appendFileSync(kept, [file, ...failures, ''].join('\n'));
 }
 
 const queue = positionals.flatMap((p) => testFiles(p));

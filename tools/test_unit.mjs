@@ -4,7 +4,7 @@
 // Rule: an executable that fails without naming a failed test (a crash, a sanitizer report) is one
 // failure. The last line is "PASSED FAILED SKIPPED", which tools/test_all.sh adds up.
 import { spawnSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, readFileSync, rmSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 
 const [dir, suite, targetsOnly] = process.argv.slice(2);
@@ -44,7 +44,10 @@ for (const line of lines(log)) {
     sum.passed += good ? passed || 1 : passed;
     sum.failed += good ? failed : failed || 1;
     console.log(`   ${good ? 'ok  ' : 'FAIL'} ${name} (${passed + failed} tests, ${test.duration.toFixed(1)} s)`);
-    if (!good) console.log(output.split('\n').slice(-60).join('\n'));
+    if (good) continue;
+    const end = output.split('\n').slice(-60).join('\n');
+    console.log(end);
+    if (process.env.NEXACORE_FAILURES) appendFileSync(process.env.NEXACORE_FAILURES, `${name}\n${end}\n`);
 }
 if (sum.passed + sum.failed === 0) sum.failed = 1;
 console.log(`${sum.passed} ${sum.failed} ${sum.skipped}`);

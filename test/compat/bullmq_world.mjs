@@ -15,7 +15,7 @@ import { freePort } from '../../tools/lib/process.mjs';
 const build = process.env.NEXACORE_BUILD ?? resolve(import.meta.dirname, '../../build');
 export const cliPath = join(build, 'bullmq_cli');
 
-export async function until(what, check, ms = 20_000) {
+export async function until(what, check, ms = 120_000) {
     const end = Date.now() + ms;
     for (;;) {
         const value = await check();
@@ -37,6 +37,7 @@ export class BullWorld {
 
     static async open(redisArgs = []) {
         const world = new BullWorld();
+        process.on('exit', () => world.#children.forEach((child) => child.kill('SIGKILL')));
         world.port = await freePort();
         world.connection = { host: '127.0.0.1', port: world.port, maxRetriesPerRequest: null };
         world.redisArgs = redisArgs;

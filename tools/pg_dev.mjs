@@ -184,7 +184,7 @@ async function serve(native, dir, port, settings) {
 }
 
 async function untilReady(child, url, dir) {
-    for (let i = 0; i < 600; i++) {
+    for (let i = 0; i < 2400; i++) {
         if (child.exitCode !== null) {
             const log = fs.readFileSync(join(dir, 'server.log'), 'utf8');
             throw new Error(`PostgreSQL did not start:\n${log.split('\n').slice(-15).join('\n')}`);
@@ -196,7 +196,7 @@ async function untilReady(child, url, dir) {
         }
         await sleep(50);
     }
-    throw new Error('PostgreSQL was not ready within 30 s');
+    throw new Error('PostgreSQL was not ready within 120 s');
 }
 
 // ---- what callers use ---------------------------------------------------------------------------

@@ -200,7 +200,7 @@ test('a client that never stops talking holds up nobody else', async () => {
     chatty.socket.on('data', (d) => (seen += d.toString('latin1').split('"ev-back"').length - 1));
     const one = frame('42["ev",1]');
     chatty.write(Buffer.concat(Array.from({ length: N }, () => one)));
-    await until(() => seen > 0, 'the talk has begun', { seconds: 20 });
+    await until(() => seen > 0, 'the talk has begun');
     for (let i = 0; i < 5; i++) assert.equal(await polite.timeout(10_000).emitWithAck('echo', i), i);
     assert.ok(seen < N / 2, `5 answers, while ${seen} of ${N} of the others were heard`);
     chatty.socket.destroy();
@@ -220,10 +220,10 @@ test('volatile events a client cannot take are dropped and counted, the client i
     await slow.until('40{"sid"');
     slow.socket.pause();
     slow.write(frame('420["volatile",{"n":600,"size":40000}]')); // 24 MB: more than the kernel and the cap hold
-    await until(async () => (await echo.stats()).dropped > before.dropped, 'some are dropped', { seconds: 20 });
+    await until(async () => (await echo.stats()).dropped > before.dropped, 'some are dropped');
     assert.equal((await echo.stats()).slow, before.slow);
     slow.socket.resume();
-    await until(() => /430\[\d+\]/.test(slow.got.subarray(-200).toString('latin1')), 'the answer behind them', { seconds: 20 });
+    await until(() => /430\[\d+\]/.test(slow.got.subarray(-200).toString('latin1')), 'the answer behind them');
     const sent = Number(slow.got.subarray(-200).toString('latin1').match(/430\[(\d+)\]/)[1]);
     assert.ok(sent > 0 && sent < 600, `${sent} of 600`);
     assert.equal((await echo.stats()).dropped - before.dropped, 600 - sent);
@@ -255,7 +255,7 @@ test('a slow reader is dropped at its cap and counted, the others get everything
     let ticks = 0;
     good.on('tick', () => ticks++);
     good.emit('go', { n: 600, size: 40_000, gap: 2 }); // 24 MB: more than the kernel and the cap hold
-    await until(() => ticks === 600, 'all ticks at the healthy client', { seconds: 60 });
+    await until(() => ticks === 600, 'all ticks at the healthy client');
     assert.equal((await roomy.stats()).slow, 1);
     slow.socket.destroy();
     await roomy.stop();

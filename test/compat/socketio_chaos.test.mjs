@@ -118,7 +118,7 @@ function speak(pause = {}) {
 
 async function allHeard(what) {
     const complete = (l) => l.got.c.length >= sent.c && l.got.node.length >= sent.node;
-    await until(() => listeners.every(complete), `${what}: all numbers`, { seconds: 60 }).catch((error) => {
+    await until(() => listeners.every(complete), `${what}: all numbers`).catch((error) => {
         throw new Error(`${error.message}: ${JSON.stringify(listeners.map((l) => [l.connected, l.got.c.length, l.got.node.length]))} of ${JSON.stringify(sent)}`);
     });
     await sleep(100); // one too many would come now
@@ -155,7 +155,7 @@ for (let round = 1; round <= ROUNDS; round++) {
         fs.rmSync(echo.dir, { recursive: true, force: true });
         echo = await Echo.start(...flags(), '--port', String(port));
         await ready(echo);
-        await until(() => listeners.every((l) => l.connected), 'everybody back', { seconds: 30 });
+        await until(() => listeners.every((l) => l.connected), 'everybody back');
         await sleep(300);
         await stop();
         await allHeard('killed');
@@ -173,7 +173,7 @@ for (let round = 1; round <= ROUNDS; round++) {
         stopped.push(redis);
         await sleep(500);
         redis = await startRedis({ dir: data, port });
-        await until(async () => (await node.sio.of('/').adapter.serverCount()) === 2, 'both servers subscribed', { seconds: 30 });
+        await until(async () => (await node.sio.of('/').adapter.serverCount()) === 2, 'both servers subscribed');
         pause.node = false;
         await sleep(500);
         await stop();
@@ -204,9 +204,9 @@ test('a connection to Redis that died without a word is given up, and what waite
     await until(() => got.length === 1, 'the first');
     for (const pair of pairs) pair.dead = true;
     await socket.timeout(5000).emitWithAck('say', { room: 'clinic:behind', ev: 'm', args: [1] });
-    await until(() => got.length === 2, 'the second, over a new connection', { seconds: 40 });
+    await until(() => got.length === 2, 'the second, over a new connection');
     await socket.timeout(5000).emitWithAck('say', { room: 'clinic:behind', ev: 'm', args: [2] });
-    await until(() => got.length === 3, 'the third', { seconds: 10 });
+    await until(() => got.length === 3, 'the third');
     assert.deepEqual(got, [0, 1, 2]);
     await behind.stop();
     for (const { near, far } of pairs) [near, far].forEach((s) => s.destroy());

@@ -50,7 +50,7 @@ export class Echo {
     // The server's counters (--kit).
     async stats() {
         const socket = await this.connect({ transports: ['websocket'] });
-        const stats = await socket.timeout(5000).emitWithAck('stats');
+        const stats = await socket.timeout(60_000).emitWithAck('stats');
         socket.disconnect();
         return stats;
     }
@@ -79,9 +79,9 @@ export class Echo {
 }
 
 // Its adapter reads the stream and hears the channels.
-export const ready = (echo) => until(async () => (await echo.stats()).adapter.connected, 'the adapter', { seconds: 20 });
+export const ready = (echo) => until(async () => (await echo.stats()).adapter.connected, 'the adapter');
 
-export function connected(socket, seconds = 10) {
+export function connected(socket, seconds = 60) {
     return new Promise((resolve_, reject) => {
         if (socket.connected) return resolve_(socket);
         const timer = setTimeout(() => reject(new Error('not connected in time')), seconds * 1000);
@@ -92,7 +92,7 @@ export function connected(socket, seconds = 10) {
 }
 
 // The arguments of the next event of that name.
-export function next(socket, event, seconds = 5) {
+export function next(socket, event, seconds = 60) {
     return new Promise((resolve_, reject) => {
         const timer = setTimeout(() => reject(new Error(`no ${event} within ${seconds} s`)), seconds * 1000);
         socket.once(event, (...args) => (clearTimeout(timer), resolve_(args)));
@@ -100,7 +100,7 @@ export function next(socket, event, seconds = 5) {
 }
 
 // A raw TCP conversation: sends bytes, gives back what came until `done` or the end.
-export function raw(port, bytes, { done = () => false, seconds = 3 } = {}) {
+export function raw(port, bytes, { done = () => false, seconds = 60 } = {}) {
     return new Promise((resolve_, reject) => {
         const socket = net.connect(port, '127.0.0.1', () => socket.write(bytes));
         let got = Buffer.alloc(0);

@@ -45,8 +45,8 @@ export function rawTools(echo) {
             socket.on('close', () => (state.ended = true));
             socket.on('data', (d) => (state.got = Buffer.concat([state.got, d])));
             state.write = (bytes) => socket.write(bytes);
-            state.gone = () => until(() => state.ended, 'the end of the connection', { seconds: 5 });
-            state.until = (text) => until(() => state.got.includes(text), `${text} on the wire`, { seconds: 5 });
+            state.gone = () => until(() => state.ended, 'the end of the connection');
+            state.until = (text) => until(() => state.got.includes(text), `${text} on the wire`);
             // The code of the server's close frame, at the end of what came.
             state.code = async () => {
                 await state.gone();
@@ -56,7 +56,7 @@ export function rawTools(echo) {
             const key = crypto.randomBytes(16).toString('base64');
             socket.write(`GET /socket.io/?EIO=4&${query} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
                 `Sec-WebSocket-Key: ${key}\r\nSec-WebSocket-Version: 13\r\n${headers}\r\n`);
-            until(() => state.got.includes('\r\n\r\n') || state.ended, 'an answer to the upgrade', { seconds: 5 }).then(() => resolve(state), reject);
+            until(() => state.got.includes('\r\n\r\n') || state.ended, 'an answer to the upgrade').then(() => resolve(state), reject);
         });
     }
 

@@ -117,7 +117,7 @@ export class Ledger {
         for (const { alertId } of this.entries) {
             let one;
             const right = async () => (one = await this.pagesOf(alertId)).wrong.length === 0;
-            await until(right, 'one push for each device and step', { seconds: 20, every: 300 }).catch(() => assert.deepEqual(one.wrong, []));
+            await until(right, 'one push for each device and step', { every: 300 }).catch(() => assert.deepEqual(one.wrong, []));
             all.pages += one.pages;
             all.doubtful += one.doubtful;
         }

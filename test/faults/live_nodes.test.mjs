@@ -24,7 +24,7 @@ async function startNode(name) {
     const [port, metrics] = [await freePort(), await freePort()];
     const env = { ...world.system.env, NEXACORE_LISTEN: `127.0.0.1:${port}`, NEXACORE_METRICS_LISTEN: `127.0.0.1:${metrics}` };
     const part = startPart(name, world.system.binary, ['serve'], { env, log: join(world.system.logs, `${name}.log`) });
-    await part.ready(async () => (await fetch(`http://127.0.0.1:${metrics}/readyz`)).ok, 30);
+    await part.ready(async () => (await fetch(`http://127.0.0.1:${metrics}/readyz`)).ok);
     return { name, port, url: `http://127.0.0.1:${port}`, part };
 }
 
@@ -160,12 +160,12 @@ function startLoad(ledger) {
 }
 
 async function allConnected(people) {
-    await until(() => people.every((p) => p.listener.socket.connected), 'everybody back', { seconds: 30 });
+    await until(() => people.every((p) => p.listener.socket.connected), 'everybody back');
 }
 
 async function complete(people, ledger, what) {
     const missing = () => people.flatMap((p) => p.missing(ledger).map((id) => `${p.login} ${id}`));
-    await until(() => missing().length === 0, what, { seconds: 40 }).catch(() => assert.fail(`${what}: ${missing().slice(0, 5)}`));
+    await until(() => missing().length === 0, what).catch(() => assert.fail(`${what}: ${missing().slice(0, 5)}`));
 }
 
 test('an event of one node reaches the clients of the other', async () => {
@@ -198,7 +198,7 @@ test(`nodes killed ${ROUNDS} times and Redis once under load: nothing is missing
     }
     const before = ledger.length;
     await world.redis.part.stop({ signal: 'SIGKILL' });
-    await until(() => ledger.length > before + 10, 'work without Redis', { seconds: 30 });
+    await until(() => ledger.length > before + 10, 'work without Redis');
     await world.system.startRedis();
     await sleep(1000);
     await stopLoad();

@@ -35,7 +35,7 @@ async function queues(work) {
 
 const pause = () => queues((all) => Promise.all(all.map((q) => q.pause())));
 const resume = () => queues((all) => Promise.all(all.map((q) => q.resume())));
-const relayed = () => until(async () => (await world.sql('SELECT 1 FROM outbox')).length === 0, 'the outbox relayed', { seconds: 15 });
+const relayed = () => until(async () => (await world.sql('SELECT 1 FROM outbox')).length === 0, 'the outbox relayed');
 
 // Two forms and an alert, whose jobs wait in Redis.
 async function openWork() {
@@ -48,8 +48,8 @@ async function openWork() {
 }
 
 async function finished({ forms, alert }) {
-    for (const id of forms) assert.equal((await world.form('admissions', id, { seconds: 40 })).status, 'FAILED');
-    await until(async () => (await world.as('admin').get(`/api/v1/alerts/${alert.id}`)).body.status === 'DELIVERED', 'the alert delivered', { seconds: 40, every: 300 });
+    for (const id of forms) assert.equal((await world.form('admissions', id)).status, 'FAILED');
+    await until(async () => (await world.as('admin').get(`/api/v1/alerts/${alert.id}`)).body.status === 'DELIVERED', 'the alert delivered', { every: 300 });
     const rows = await world.sql("SELECT target_id FROM audit_logs WHERE action = 'FORM_FAILED' AND target_id = ANY ($1)", [forms]);
     assert.equal(rows.length, forms.length, 'each form ended once');
     const pushes = world.fakes.calls('fcm').filter((c) => c.status === 200 && c.body.includes(alert.id));
@@ -79,7 +79,7 @@ test('FLUSHALL once more while what is open is added again: everything is finish
         await gate.query('BEGIN');
         await gate.query('LOCK TABLE intake_forms');
         await lose();
-        await until(waits, 'the relay among what is open', { seconds: 15, every: 5 });
+        await until(waits, 'the relay among what is open', { every: 5 });
         const [, loss] = (await memory()).match(/^lost:([0-9a-f-]{36}):/);
         return loss;
     };
@@ -87,7 +87,7 @@ test('FLUSHALL once more while what is open is added again: everything is finish
         const first = await heldOnce(() => redis.flushall());
         await redis.flushall();
         await gate.query('ROLLBACK');
-        await until(async () => /^[0-9a-f]{40}$/.test(await memory()), 'the rebuild finished', { seconds: 15 });
+        await until(async () => /^[0-9a-f]{40}$/.test(await memory()), 'the rebuild finished');
         assert.ok(await redis.exists('bull:audit-flush:repeat'), 'what the second one took is there too');
         await finished(open);
         // A relay that goes on with a loss begun before it: the same jobs, not one more.
@@ -97,7 +97,7 @@ test('FLUSHALL once more while what is open is added again: everything is finish
         const known = await memory();
         for (let n = 0; n < 2; n++) {
             await redis.set('nexacore:relay:memory', `lost:${first}:${known}`);
-            await until(async () => (await memory()) === known, 'the rebuild finished', { seconds: 15 });
+            await until(async () => (await memory()) === known, 'the rebuild finished');
         }
         const jobs = (await redis.keys(`bull:alert-dispatch:alert-${alert.id}-again-????????-*`)).filter((key) => !key.endsWith(':logs'));
         assert.deepEqual(jobs, [`bull:alert-dispatch:alert-${alert.id}-again-${first}`]);
@@ -159,7 +159,7 @@ test('a row relayed twice makes one job, and a job done twice changes nothing', 
     // The same work under another job id really runs again, and finds nothing to do.
     await queues(async ([ocr]) => {
         const job = await ocr.add('ocr-processing', { formId, clinicId }, { jobId: `twice-${formId}` });
-        await until(async () => ['completed', 'failed'].includes(await job.getState()), 'the second run', { seconds: 15 });
+        await until(async () => ['completed', 'failed'].includes(await job.getState()), 'the second run');
         assert.equal(await job.getState(), 'completed');
     });
     const rows = await world.sql("SELECT 1 FROM audit_logs WHERE action = 'FORM_FAILED' AND target_id = $1", [formId]);
@@ -192,7 +192,7 @@ test('events of a clinic reach its sockets in the order of their commits', async
         process.kill(world.system.works[0].pid, 'SIGCONT');
     }
     assert.equal(wanted.length, 60);
-    await until(() => listener.events.length >= 60, 'all events', { seconds: 20 });
+    await until(() => listener.events.length >= 60, 'all events');
     assert.deepEqual(listener.events.map((e) => e.payload.patientId), wanted);
     for (let w = 0; w < 4; w++) {
         const own = wanted.filter((id) => id.startsWith(`${w}-`));
@@ -223,10 +223,10 @@ test('a worker frozen with the relay in its hands holds nobody up for long', asy
                   WHERE l.locktype = 'advisory' AND l.granted AND a.application_name = 'nexacore-relay'`);
             return row && world.system.works.find((work) => ports(work.pid).has(row.port));
         };
-        frozen = await until(holder, 'a relay with the lock', { seconds: 20, every: 2 });
+        frozen = await until(holder, 'a relay with the lock', { every: 2 });
         process.kill(frozen.pid, 'SIGSTOP');
         process.kill(world.redis.part.pid, 'SIGCONT');
-        await world.form('admissions', body.formId, { seconds: 60 });
+        await world.form('admissions', body.formId);
     } finally {
         process.kill(world.redis.part.pid, 'SIGCONT');
         if (frozen) process.kill(frozen.pid, 'SIGCONT');

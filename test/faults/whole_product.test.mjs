@@ -132,13 +132,13 @@ const faults = {
         }
         let before;
         try {
-            await world.form('admissions', held.formId, { seconds: 120 });
+            await world.form('admissions', held.formId);
             before = await asItIs(held);
         } finally {
             process.kill(sleeper.pid, 'SIGCONT');
         }
         const late = new RegExp(`the report of job ${held.id} came too late \\(code -\\d\\)`);
-        await until(() => late.test(sleeper.logText().slice(logged)), 'the late report refused by Redis', { seconds: 60 });
+        await until(() => late.test(sleeper.logText().slice(logged)), 'the late report refused by Redis');
         if (inTransaction) assert.deepEqual(await sessions(held.backend), [], 'its session was ended');
         assert.deepEqual(await asItIs(held), before, 'nothing it did came through');
         return true; // the job was in its hands
@@ -153,7 +153,7 @@ const faults = {
 // Once each worker has a form in its hands.
 async function bothRead() {
     const states = async () => (await world.sql('SELECT status FROM intake_forms')).map((row) => row.status);
-    await until(async () => (await states()).filter((s) => s === 'OCR').length === 2, 'both forms being read', { seconds: 60, every: 20 });
+    await until(async () => (await states()).filter((s) => s === 'OCR').length === 2, 'both forms being read', { every: 20 });
 }
 
 const sessions = (pid) => world.sql('SELECT xact_start FROM pg_stat_activity WHERE pid = $1', [pid]);
@@ -187,7 +187,7 @@ async function stopOver(worker) {
         const formId = await ledger.upload();
         const state = async () => (await world.sql('SELECT status FROM intake_forms WHERE id = $1', [formId]))[0].status;
         const stage = any(['OCR', 'SCRUBBING']);
-        await until(async () => [stage, 'SCRUBBING', 'PROCESSED'].includes(await state()), `the form in ${stage}`, { seconds: 60, every: 10 });
+        await until(async () => [stage, 'SCRUBBING', 'PROCESSED'].includes(await state()), `the form in ${stage}`, { every: 10 });
         await sleep(random() * 300);
         process.kill(worker.pid, 'SIGSTOP');
         await sleep(200); // what it had sent has arrived
@@ -214,7 +214,7 @@ async function stopInTransaction(worker) {
             await gate.query('SELECT FROM intake_forms WHERE id = $1 FOR UPDATE', [formId]);
             await queue.resume();
             const waiting = async () => (await world.sql('SELECT pid FROM pg_stat_activity WHERE $1 = ANY (pg_blocking_pids(pid))', [own.pid]))[0]?.pid;
-            const backend = await until(waiting, 'the worker in its transaction', { seconds: 60, every: 10 });
+            const backend = await until(waiting, 'the worker in its transaction', { every: 10 });
             process.kill(worker.pid, 'SIGSTOP');
             await gate.query('ROLLBACK');
             const idle = () => world.sql("SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND state = 'idle in transaction'", [backend]);

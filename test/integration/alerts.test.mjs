@@ -29,8 +29,7 @@ const policy = (levels) =>
     world.sql('UPDATE clinic_settings SET alert_policy = $1', [JSON.stringify(levels)]);
 const pushes = (alert) => world.fakes.calls('fcm').filter((c) => c.body.includes(alert.id));
 const texts = (alert) => world.fakes.calls('twilio').filter((c) => c.body?.includes(alert.id));
-const reaches = (alert, test, what, seconds = 20) =>
-    until(async () => test(await show(alert)), what, { seconds, every: 100 });
+const reaches = (alert, test, what) => until(async () => test(await show(alert)), what, { every: 100 });
 const timeline = async (alert) =>
     (await world.as('admin').get(path(alert, '/timeline'))).body.items.map((i) => i.event);
 
@@ -172,7 +171,7 @@ test('If-Match refuses a change of what was not read', async () => {
     await reaches(alert, (a) => a.status === 'DELIVERED', 'delivered');
     const stale = await acknowledge('doctor', alert, {}, { 'if-match': headers.get('etag') });
     assert.equal(stale.status, 412);
-    await until(async () => (await show(alert)).deliveries.every((d) => d.status !== 'claimed'), 'sent', { seconds: 10 });
+    await until(async () => (await show(alert)).deliveries.every((d) => d.status !== 'claimed'), 'sent');
     await sleep(200);
     const now = await world.as('doctor').get(path(alert));
     const fresh = await acknowledge('doctor', alert, {}, { 'if-match': now.headers.get('etag') });
@@ -242,7 +241,7 @@ test('nobody acknowledges: the next tier, then every ADMIN and an alarm, never s
     const { payload } = await admin.next('alert:escalated', mine(second));
     assert.deepEqual(payload, { alertId: alert.id, urgencyLevel: 'CRITICAL', room: '1', assignedTo: second });
     await doctor2.next('alert:new', { where: (p) => p.alertId === alert.id });
-    await until(() => texts(alert).some((c) => c.body.includes('15555550102')), 'the SMS to the second doctor', { seconds: 10 });
+    await until(() => texts(alert).some((c) => c.body.includes('15555550102')), 'the SMS to the second doctor');
     await admin.next('alert:escalated', mine(null));
     const now = await show(alert);
     assert.equal(now.status, 'ESCALATED');
@@ -342,7 +341,7 @@ test('a number and a name that cannot be read stop neither the pages of the othe
         await until(async () => {
             const rows = await tried();
             return got(rows, doctor, 'sms')?.status === 'failed' && got(rows, doctor2, 'sms')?.status === 'delivered' && got(rows, doctor2, 'push')?.status === 'accepted';
-        }, 'one failed, the other paged', { seconds: 20, every: 100 });
+        }, 'one failed, the other paged', { every: 100 });
         assert.equal(got(await tried(), doctor, 'sms').error, 'unreadable-address');
         const listed = await world.as('doctor2').get('/api/v1/alerts');
         assert.equal(listed.status, 200);
@@ -361,10 +360,10 @@ test('a number and a name that cannot be read stop neither the pages of the othe
 test('a worker killed between send and record loses nothing', async () => {
     world.fakes.control('fault', { svc: 'fcm', mode: 'delay', ms: 4000, n: 1 });
     const alert = await raise();
-    await until(() => pushes(alert).length === 1, 'the push under way', { seconds: 10, every: 20 });
+    await until(() => pushes(alert).length === 1, 'the push under way', { every: 20 });
     await world.system.works[0].stop({ signal: 'SIGKILL' });
     await world.system.startWork(1);
-    await reaches(alert, (a) => a.pushSentAt, 'the push recorded', 60);
+    await reaches(alert, (a) => a.pushSentAt, 'the push recorded');
     const rows = (await show(alert)).deliveries.filter((d) => d.channel === 'push');
     assert.deepEqual(rows.map((d) => d.status), ['failed', 'accepted']);
     assert.equal(rows[0].error, 'temporary-interrupted');
@@ -377,7 +376,7 @@ async function hook(json) {
     const answers = () => world.fakes.calls('hook-out').filter((c) => c.path === json.url);
     const from = answers().length;
     world.fakes.control('hook', json);
-    await until(() => answers().length > from, 'the webhook', { seconds: 10, every: 20 });
+    await until(() => answers().length > from, 'the webhook', { every: 20 });
     return answers().at(-1).status;
 }
 

@@ -196,7 +196,7 @@ describe('the trail also says', { concurrency: true }, () => {
         const ledger = new Ledger();
         const token = await world.token('doctor-b');
         await world.system.tool(['user', 'deactivate', world.account('doctor-b').userId, '--clinic', world.account('doctor-b').clinicId]);
-        await until(async () => (await world.as('doctor-b').get('/api/v1/me')).status === 401, 'refused', { seconds: 5 });
+        await until(async () => (await world.as('doctor-b').get('/api/v1/me')).status === 401, 'refused');
         assert.ok(token);
         await ledger.send('doctor-b', 'GET', '/api/v1/patients', undefined, { status: 401, outcome: 'DENIED' });
         const byId = await ledger.flushed();

@@ -27,7 +27,7 @@ before(async () => {
     assert.equal((await world.as('doctor-b').post('/api/v1/devices', device)).status, 201);
     theirs = { patients: patient.id, alerts: alert.id, intake: body.formId, queues: `ocr-${body.formId}` };
     const settled = () => world.as('admin-b').get(`/api/v1/alerts/${alert.id}`);
-    await until(async () => (await settled()).body.status === 'DELIVERED', 'the alert delivered', { seconds: 30 });
+    await until(async () => (await settled()).body.status === 'DELIVERED', 'the alert delivered');
 });
 after(() => world?.stop());
 

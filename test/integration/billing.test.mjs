@@ -55,7 +55,7 @@ const connect = () =>
 async function sync() {
     const before = (await link()).last_synced_at;
     await queue.add('square-sync', { clinicId: patient.clinicId }, { attempts: 5, backoff: { type: 'fixed', delay: 200 } });
-    await until(async () => Number((await link()).last_synced_at) !== Number(before), 'a round of Square', { seconds: 30 });
+    await until(async () => Number((await link()).last_synced_at) !== Number(before), 'a round of Square');
 }
 
 test('a clinic without Square shows "not connected"', async () => {
@@ -69,7 +69,7 @@ test('a clinic without Square shows "not connected"', async () => {
 test('connecting seals the token and reads every page at once', async () => {
     put(...Array.from({ length: 450 }, (_, n) => order(n)));
     await connect();
-    await until(async () => (await link()).last_synced_at, 'the first round', { seconds: 10, every: 50 });
+    await until(async () => (await link()).last_synced_at, 'the first round', { every: 50 });
     const items = (await billing()).items;
     assert.equal(items.length, 450);
     assert.deepEqual(new Set(items.map((i) => i.squareOrderId)), new Set(orders.map((o) => o.id)));
@@ -79,10 +79,10 @@ test('connecting seals the token and reads every page at once', async () => {
 });
 
 test('a clinic connected while the workers run is read every five minutes from then on', async () => {
-    const schedulers = await until(async () => (await queue.getJobSchedulers()).length && queue.getJobSchedulers(), 'the schedule', { seconds: 45, every: 300 });
+    const schedulers = await until(async () => (await queue.getJobSchedulers()).length && queue.getJobSchedulers(), 'the schedule', { every: 300 });
     assert.deepEqual(schedulers.map((s) => [Number(s.every), s.template?.data?.clinicId]), [[300_000, patient.clinicId]]);
     // Its first run is now; it is over before the tests that count requests begin.
-    await until(async () => (await queue.getJobCounts('active', 'waiting', 'prioritized')).active === 0 && (await queue.getDelayedCount()) === 1, 'its first run over', { seconds: 20 });
+    await until(async () => (await queue.getJobCounts('active', 'waiting', 'prioritized')).active === 0 && (await queue.getDelayedCount()) === 1, 'its first run over');
 });
 
 test('each state means what the contract says, and foreign references are nobody\'s', async () => {
@@ -179,7 +179,7 @@ test('a signed webhook reads Square at once; forged, changed and repeated ones d
     const unsigned = await world.anonymous().post('/webhooks/square', { merchant_id: 'M1', event_id: 'unsigned' });
     assert.equal(unsigned.status, 403);
     assert.deepEqual(await hook({ event_id: 'event-1', times: 3 }), [204, 204, 204]);
-    await until(async () => (await billing()).items.some((i) => i.squareOrderId === 'CORE05000'), 'the order', { seconds: 10 });
+    await until(async () => (await billing()).items.some((i) => i.squareOrderId === 'CORE05000'), 'the order');
     assert.deepEqual(await hook({ event_id: 'event-1' }), [204]);
     await new Promise((resolve) => setTimeout(resolve, 1500));
     assert.equal(searches().length, idle + 1); // one event, one reading

@@ -97,9 +97,9 @@ test('in what the providers answer', async () => {
         fault('twilio', status, { code: canary(16), message: canary(), more_info: canary(), status });
         const before = [fakes.calls('fcm').length, fakes.calls('twilio').length];
         const { alert } = await world.alert('admissions', { urgencyLevel: 'CRITICAL', roomNumber: '9' });
-        await until(() => seen('fcm', before[0]) && seen('twilio', before[1]), 'both providers refused', { seconds: 30 });
+        await until(() => seen('fcm', before[0]) && seen('twilio', before[1]), 'both providers refused');
         const tried = () => world.sql("SELECT error FROM alert_deliveries WHERE alert_id = $1 AND status = 'failed'", [alert.id]);
-        await until(async () => (await tried()).length >= 2, 'both refusals are written down', { seconds: 60 });
+        await until(async () => (await tried()).length >= 2, 'both refusals are written down');
         fakes.control('clearfaults');
         for (const login of ['doctor', 'admin']) {
             silent(await world.as(login).get(`/api/v1/alerts/${alert.id}`), 'an alert');
@@ -116,13 +116,13 @@ test('in what the providers answer', async () => {
     const ask = async () => {
         const before = fakes.calls('square').length;
         await queue.add('square-sync', { clinicId: square });
-        await until(() => fakes.calls('square').length > before, 'Square was asked', { seconds: 60 });
+        await until(() => fakes.calls('square').length > before, 'Square was asked');
     };
     await world.system.tool(['clinic', 'connect-square', '--clinic', square, '--merchant', 'M1', '--locations', 'L1'], { input: 'sqtoken\n' });
     await ask();
     fault('square', 400, { errors: [{ category: canary(), code: canary(16), detail: canary(), field: canary() }] });
     await ask();
-    await until(async () => (await world.sql('SELECT last_error FROM square_connections WHERE clinic_id = $1', [square]))[0].last_error !== null, 'the refusal is written down', { seconds: 60 });
+    await until(async () => (await world.sql('SELECT last_error FROM square_connections WHERE clinic_id = $1', [square]))[0].last_error !== null, 'the refusal is written down');
     fakes.control('clearfaults');
     await queue.close();
     fakes.state.orders.splice(0, Infinity, ...orders);
@@ -356,7 +356,7 @@ test('on the command line', async () => {
 });
 
 test('and then it is nowhere', async () => {
-    await until(async () => (await world.sql('SELECT count(*)::int AS n FROM outbox'))[0].n === 0, 'everything is sent', { seconds: 60 });
+    await until(async () => (await world.sql('SELECT count(*)::int AS n FROM outbox'))[0].n === 0, 'everything is sent');
     for (const role of ['admin', 'corporate']) silent(await world.as(role).get('/api/v1/audit-logs?limit=200'), 'the audit log');
     for (const path of ['/api/v1/alerts', '/api/v1/patients', '/api/v1/on-call', '/api/v1/intake/review-queue'])
         silent(await world.as('admin').get(path), path);

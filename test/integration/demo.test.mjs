@@ -49,7 +49,7 @@ async function startDemo() {
     demo.stdout.on('data', (d) => (output += d));
     demo.stderr.on('data', (d) => (output += d));
     const ended = new Promise((resolve) => demo.once('exit', (code, signal) => resolve({ code, signal })));
-    await until(() => /NexaCore runs at/.test(output), 'the demo', { seconds: 90, alive: () => demo.exitCode === null }).catch((e) => {
+    await until(() => /NexaCore runs at/.test(output), 'the demo', { alive: () => demo.exitCode === null }).catch((e) => {
         throw new Error(`${e.message}\n${output}`);
     });
     return { demo, ended, output: () => output, processes: tree(demo.pid) };

@@ -27,7 +27,7 @@ after(async () => {
 
 let serial = 0;
 const broken = () => Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), Buffer.alloc(64, ++serial)]);
-const relayed = () => until(async () => (await world.sql('SELECT 1 FROM outbox')).length === 0, 'the outbox relayed', { seconds: 30 });
+const relayed = () => until(async () => (await world.sql('SELECT 1 FROM outbox')).length === 0, 'the outbox relayed');
 const path = (name, id) => `/api/v1/queues/${name}/jobs/${encodeURIComponent(id)}/retry`;
 
 async function look(login, name) {
@@ -144,7 +144,7 @@ async function lay(name, state, count, data) {
 
 test('thousands of jobs of several clinics are counted for each, within a bound and without sending them', async () => {
     const name = 'alert-dispatch';
-    await until(async () => Object.values(await queues[name].getJobCounts('active', 'waiting', 'prioritized', 'delayed')).every((n) => n === 0), 'nothing under way', { seconds: 30 });
+    await until(async () => Object.values(await queues[name].getJobCounts('active', 'waiting', 'prioritized', 'delayed')).every((n) => n === 0), 'nothing under way');
     await queues[name].pause();
     const was = await look('admin', name);
     const [own, foreign] = [world.account('admin').clinicId, world.account('admin-b').clinicId];
@@ -196,7 +196,7 @@ test('a form whose file came back is read on a retry; the trail says who asked; 
     await redis.hset(`bull:ocr-processing:${waiting.id}`, 'opts', JSON.stringify({ ...waiting.opts, attempts: 1 }));
     redis.disconnect();
     await queues['ocr-processing'].resume();
-    assert.equal((await world.form('admissions', formId, { seconds: 120 })).status, 'FAILED');
+    assert.equal((await world.form('admissions', formId)).status, 'FAILED');
     await until(async () => (await (await queues['ocr-processing'].getJob(`ocr-${formId}`)).getState()) === 'failed', 'its job failed');
     await rename(join(store, `${name}.held`), join(store, name));
     await queues['ocr-processing'].pause();
@@ -212,7 +212,7 @@ test('a form whose file came back is read on a retry; the trail says who asked; 
     assert.equal(again.status, 202);
     assert.equal(again.headers.get('idempotency-replayed'), 'true');
     await queues['ocr-processing'].resume();
-    await world.form('admissions', formId, { statuses: ['PROCESSED', 'REVIEW'], seconds: 120 });
+    await world.form('admissions', formId, { statuses: ['PROCESSED', 'REVIEW'] });
     const rows = await world.sql("SELECT actor_user_id, target_table FROM audit_logs WHERE action = 'JOB_RETRIED' AND target_id = $1", [formId]);
     assert.deepEqual(rows, [{ actor_user_id: world.account('admin').userId, target_table: 'intake_forms' }]);
 });
@@ -232,7 +232,7 @@ test('a job of reading that looks failed while the scrub waits is 409, and the s
     assert.equal(await queues['pan-scrub'].getJobState(`scrub-${formId}`), 'prioritized');
     assert.deepEqual(await world.sql("SELECT 1 FROM audit_logs WHERE action = 'JOB_RETRIED' AND target_id = $1", [formId]), []);
     await queues['pan-scrub'].resume();
-    await world.form('admissions', formId, { statuses: ['PROCESSED', 'REVIEW'], seconds: 120 });
+    await world.form('admissions', formId, { statuses: ['PROCESSED', 'REVIEW'] });
 });
 
 test('a form whose job keeps killing its worker ends for a person, who may have it tried again', async () => {
@@ -247,7 +247,7 @@ test('a form whose job keeps killing its worker ends for a person, who may have 
     assert.deepEqual([form.status, form.error], ['FAILED', 'internal']);
     await until(async () => (await queues['ocr-processing'].getJobState(`ocr-${formId}`)) === 'failed', 'its job failed');
     assert.equal((await world.as('admin').post(path('ocr-processing', `ocr-${formId}`))).status, 202);
-    await world.form('admissions', formId, { statuses: ['PROCESSED', 'REVIEW'], seconds: 120 });
+    await world.form('admissions', formId, { statuses: ['PROCESSED', 'REVIEW'] });
 });
 
 test('three who ask at once: one has the job done again, and the trail says it once', async () => {
@@ -298,7 +298,7 @@ test('a scrub that failed begins with reading again and ends with one patient an
     assert.match(asked.body.id, new RegExp(`^ocr-${formId}-again-`), 'the answer names the job that waits now');
     for (const { status } of others) assert.ok([404, 409].includes(status), `${status}`);
     assert.equal((await world.sql("SELECT 1 FROM audit_logs WHERE action = 'JOB_RETRIED' AND target_id = $1", [formId])).length, 1);
-    const form = await world.form('admissions', formId, { statuses: ['PROCESSED', 'REVIEW'], seconds: 120 });
+    const form = await world.form('admissions', formId, { statuses: ['PROCESSED', 'REVIEW'] });
     const [row] = await world.sql('SELECT (SELECT count(*)::int FROM alerts WHERE intake_form_id = $1) AS alerts, (SELECT count(*)::int FROM patients WHERE id = $2) AS patients', [formId, form.patientId]);
     assert.deepEqual(row, { alerts: 1, patients: 1 });
 });
@@ -316,7 +316,7 @@ test('a form confirmed while its worker slept leaves nothing for learning behind
     const [{ pid }] = world.system.works;
     const at = async () => (await world.sql('SELECT progress FROM intake_forms WHERE id = $1', [formId]))[0].progress;
     await queues['pan-scrub'].resume();
-    await until(async () => (await at()) > 70, 'the pages begun', { seconds: 60, every: 5 });
+    await until(async () => (await at()) > 70, 'the pages begun', { every: 5 });
     process.kill(pid, 'SIGSTOP');
     try {
         assert.ok(!(await readdir(folder)).includes('trace'), 'it had finished already');
@@ -336,5 +336,5 @@ test('without Redis the list is 503 and comes back with it', async () => {
     await world.redis.stop();
     assert.equal((await world.as('admin').get('/api/v1/queues')).status, 503);
     await world.system.startRedis();
-    await until(async () => (await world.as('admin').get('/api/v1/queues')).status === 200, 'the list again', { seconds: 20 });
+    await until(async () => (await world.as('admin').get('/api/v1/queues')).status === 200, 'the list again');
 });

@@ -68,7 +68,7 @@ async function serve(name, url) {
     const log = join(world.system.logs, `serve-${name}.log`);
     const env = { ...world.system.env, NEXACORE_REDIS_URL: url, NEXACORE_LISTEN: '127.0.0.1:0', NEXACORE_METRICS_LISTEN: '127.0.0.1:0' };
     const part = startPart(name, world.system.binary, ['serve'], { env, log });
-    await until(() => /serving on port/.test(part.logText()), `serve with ${name}`, { seconds: 30, alive: () => part.running });
+    await until(() => /serving on port/.test(part.logText()), `serve with ${name}`, { alive: () => part.running });
     const { code } = await part.stop();
     assert.equal(code, 0);
     return part.logText();
@@ -108,10 +108,10 @@ test('a Redis that is away is waited for, and its coming noticed', async () => {
     await world.redis.stop();
     const work = startPart('work', world.system.binary, ['work'], { env: world.system.env, log: join(world.system.logs, 'waiting.log') });
     try {
-        await until(() => /Redis does not answer yet/.test(work.logText()) && /working 5 queues/.test(work.logText()), 'work waits', { seconds: 30, alive: () => work.running });
+        await until(() => /Redis does not answer yet/.test(work.logText()) && /working 5 queues/.test(work.logText()), 'work waits', { alive: () => work.running });
         await world.system.startRedis();
         const client = world.redis.client();
-        await until(() => client.exists('bull:audit-flush:repeat'), 'the queues are used', { seconds: 30 });
+        await until(() => client.exists('bull:audit-flush:repeat'), 'the queues are used');
         client.disconnect();
     } finally {
         assert.equal((await work.stop()).code, 0);

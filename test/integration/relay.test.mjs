@@ -30,10 +30,10 @@ let serial = 0;
 const broken = () => Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), Buffer.alloc(64, ++serial)]);
 const upload = async () => (await world.as('admissions').upload(broken())).body.formId;
 const rows = async () => (await world.sql('SELECT count(*)::int AS n FROM outbox'))[0].n;
-const relayed = () => until(async () => (await rows()) === 0, 'the outbox relayed', { seconds: 60 });
+const relayed = () => until(async () => (await rows()) === 0, 'the outbox relayed');
 const alert = async () => (await world.alert('admissions', { urgencyLevel: 'CRITICAL' })).alert.id;
 const paged = (id) =>
-    until(async () => (await world.sql('SELECT status FROM alerts WHERE id = $1', [id]))[0].status !== 'PENDING', 'the alert paged', { seconds: 60 });
+    until(async () => (await world.sql('SELECT status FROM alerts WHERE id = $1', [id]))[0].status !== 'PENDING', 'the alert paged');
 const log = () => world.system.works[0].logText();
 
 // As when the queue refused its rows, or lost its jobs alone; half a minute ago.
@@ -72,7 +72,7 @@ test("a broken key of one queue's schedulers holds up no alert and no other queu
     await redis.del('bull:audit-flush:repeat');
     await redis.set('bull:audit-flush:repeat', 'no sorted set');
     await redis.del('nexacore:relay:memory'); // everything is queued again now, schedulers first
-    await until(() => /queue audit-flush: .* is passed over/.test(log()), 'the broken key met', { seconds: 30 });
+    await until(() => /queue audit-flush: .* is passed over/.test(log()), 'the broken key met');
     await paged(await alert());
     const form = await upload();
     assert.equal((await world.form('admissions', form)).status, 'FAILED');
@@ -85,10 +85,10 @@ test('a Redis whose rules forbid what the relay says is waited for, and nothing 
     const tries = () => log().split('the relay waits').length;
     const before = tries();
     const [id, form] = [await alert(), await upload()];
-    await until(() => tries() > before, 'the relay refused', { seconds: 30 });
+    await until(() => tries() > before, 'the relay refused');
     // More often than a row may be refused (5); what counts is what is left afterwards.
     const refused = async () => (await redis.call('ACL', 'LOG')).map((e) => Object.fromEntries(e.flatMap((v, i) => (i % 2 ? [] : [[v, e[i + 1]]])))).filter((e) => e['client-info'].includes('name=nexacore-relay')).reduce((n, e) => n + Number(e.count), 0);
-    await until(async () => (await refused()) > 5, 'the relay refused again and again', { seconds: 60 });
+    await until(async () => (await refused()) > 5, 'the relay refused again and again');
     assert.ok((await rows()) >= 2);
     await redis.call('ACL', 'SETUSER', 'default', '+@all');
     await paged(id);
@@ -107,7 +107,7 @@ test('after an event that had to be let go every listener reads again', async ()
     await redis.rename('kept', stream);
     const [[last]] = await redis.xrevrange(stream, '+', '-', 'COUNT', 1);
     const news = async () => JSON.stringify(await redis.xrange(stream, `(${last}`, '+'));
-    await until(async () => (await news()).includes('resync'), 'the listeners told to read again', { seconds: 30 });
+    await until(async () => (await news()).includes('resync'), 'the listeners told to read again');
 });
 
 test('the scheduler of a clinic that is no longer active is removed', async () => {
@@ -118,10 +118,10 @@ test('the scheduler of a clinic that is no longer active is removed', async () =
     await world.sql("INSERT INTO square_connections (clinic_id, token, phi_key_version) VALUES ($1, '\\x00', 1) ON CONFLICT DO NOTHING", [clinicId]);
     await world.sql('UPDATE clinics SET is_active = false WHERE id = $1', [clinicId]);
     await redis.del('nexacore:relay:memory');
-    await until(async () => !(await mine()), 'the scheduler removed', { seconds: 30 });
+    await until(async () => !(await mine()), 'the scheduler removed');
     await world.sql('UPDATE clinics SET is_active = true WHERE id = $1', [clinicId]);
     await redis.del('nexacore:relay:memory');
-    await until(mine, 'and made again', { seconds: 30 });
+    await until(mine, 'and made again');
     await square.close();
 });
 

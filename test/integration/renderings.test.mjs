@@ -63,7 +63,7 @@ async function uploadAll(files) {
     const client = world.as('admin');
     const forms = [];
     for (const bytes of files) forms.push((await client.upload(bytes)).body.formId);
-    return Promise.all(forms.map((formId) => world.form('admin', formId, { seconds: 180 })));
+    return Promise.all(forms.map((formId) => world.form('admin', formId)));
 }
 
 test('what the API shows of forms with cards has no card on it, and nothing but pixels', async () => {

@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test';
 import { until } from '../../tools/lib/process.mjs';
 import { startFakes } from '../fakes/fakes.mjs';
 import { Client } from '../lib/client.mjs';
+import { stopwatch } from '../lib/slowdown.mjs';
 import { Listener } from '../lib/socket.mjs';
 import { startWorld } from '../lib/world.mjs';
 
@@ -89,8 +90,9 @@ test('a user who is deactivated is out within 5 s', async () => {
     const { token } = fakes.control('mint', { claims });
     assert.equal((await me(token)).status, 200);
     await world.sql('UPDATE users SET is_active = false WHERE id = $1', [userId]);
-    await new Promise((resolve) => setTimeout(resolve, 5000));
-    assert.equal((await me(token)).status, 401);
+    const watch = stopwatch();
+    await until(async () => (await me(token)).status === 401, 'refused');
+    watch.within(5000, 'refusing');
     await world.sql('UPDATE users SET is_active = true WHERE id = $1', [userId]);
 });
 
@@ -102,16 +104,19 @@ test('while the issuer hangs, tokens with an unknown key hold nobody up', async 
     try {
         const strangers = Array.from({ length: 64 }, () => mint('kid-unknown').token);
         const from = Date.now();
-        const timed = async (token) => ({ status: (await me(token)).status, ms: Date.now() - from });
+        let givenUp = false;
+        const timed = async (token) => ({ status: (await me(token)).status, late: givenUp, ms: Date.now() - from });
         const unknown = strangers.map(timed);
-        await until(() => keys.held.length > 0, 'the issuer asked', { seconds: 3 });
+        await until(() => keys.held.length > 0, 'the issuer asked', { every: 10 });
+        keys.held[0].once('close', () => (givenUp = true));
         const fine = await Promise.all(Array.from({ length: 16 }, () => timed(honest)));
         assert.deepEqual(fine.filter((a) => a.status !== 200), []);
         const refused = await Promise.all(unknown);
         assert.deepEqual(refused.filter((a) => a.status !== 401), []);
-        const asks = Math.max(...refused.map((a) => a.ms)); // 3 s
-        const later = [...refused, ...fine].filter((a) => a.ms > asks - 250);
-        assert.equal(later.length, 1, `only the one who asks may wait: ${JSON.stringify(later)}`);
+        // The one who asks waits the 3 s for the issuer, and nobody else does.
+        const late = [...refused, ...fine].filter((a) => a.late);
+        assert.ok(late.length <= 1, `only the one who asks may wait: ${JSON.stringify(late)}`);
+        assert.ok(refused.some((a) => a.ms > 2000), 'nobody waited for the issuer: the test tests nothing');
         assert.equal(keys.held.length, 1);
     } finally {
         keys.hang = false;
@@ -130,7 +135,7 @@ test('sockets whose key is not known wait for the issuer, hold up nobody, and co
     keys.hang = true;
     try {
         // Those before the issuer may be asked again are refused at once; the last one waits.
-        await until(() => listen('next-key') && keys.held.length > 0, 'the issuer asked', { seconds: 15, every: 250 });
+        await until(() => listen('next-key') && keys.held.length > 0, 'the issuer asked', { every: 250 });
         const waiting = Array.from({ length: 40 }, () => listen('next-key'));
         const fine = Array.from({ length: 8 }, () => listen('none-valid'));
         await Promise.all(fine.map((l) => l.connected()));

@@ -32,7 +32,7 @@ let serial = 0;
 // Begins like a PNG and is none: it is FAILED at once when its job runs, so no OCR is waited for.
 const file = () => Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), Buffer.alloc(64, ++serial % 250), crypto.randomBytes(8)]);
 
-const relayed = () => until(async () => (await world.sql('SELECT 1 FROM outbox')).length === 0, 'the outbox relayed', { seconds: 30 });
+const relayed = () => until(async () => (await world.sql('SELECT 1 FROM outbox')).length === 0, 'the outbox relayed');
 
 async function uploads(login, count) {
     const ids = [];
@@ -84,7 +84,7 @@ test('turns are forgotten when nobody waits, and open again after Redis was empt
     await ocr.pause();
     const first = await uploads('admissions', 4);
     await redis.flushall();
-    await until(async () => (await Promise.all(first.map((id) => ocr.getJob(ocrJob(id))))).every(Boolean), 'the forms queued again', { seconds: 30 });
+    await until(async () => (await Promise.all(first.map((id) => ocr.getJob(ocrJob(id))))).every(Boolean), 'the forms queued again');
     for (const id of first) await world.form('admissions', id);
     await relayed();
     const [one] = await uploads('admissions', 1);
@@ -105,12 +105,12 @@ test("an emergency's scrub is urgent by its own clinic's rules, also when Redis 
     for (const [login, id] of [['admissions-b', calm], ['admissions', urgent]]) await world.form(login, id, { statuses: ['SCRUBBING'] });
     await relayed();
     const scrubs = async () => Object.fromEntries(await Promise.all([calm, urgent].map(async (id) => [id, await scrub.getJob(`scrub-${id}`)])));
-    const first = await until(async () => Object.values(await scrubs()).every(Boolean) && scrubs(), 'both to be scrubbed', { seconds: 30 });
+    const first = await until(async () => Object.values(await scrubs()).every(Boolean) && scrubs(), 'both to be scrubbed');
     assert.deepEqual([bandOf(first[calm]), bandOf(first[urgent])], [3, 1]);
     // Everything gone at once but the pauses, so that nothing runs before it was looked at.
     await ocr.pause();
     await redis.multi().flushall().hset('bull:pan-scrub:meta', 'paused', 1).hset('bull:ocr-processing:meta', 'paused', 1).exec();
-    const again = await until(async () => Object.values(await scrubs()).every(Boolean) && scrubs(), 'both queued again', { seconds: 30 });
+    const again = await until(async () => Object.values(await scrubs()).every(Boolean) && scrubs(), 'both queued again');
     assert.deepEqual([bandOf(again[calm]), bandOf(again[urgent])], [3, 1]);
     const waiting = await scrub.getJobs(['prioritized'], 0, 10, true);
     assert.deepEqual(waiting.map((job) => job.data.formId), [urgent, calm], 'though the other one is older');
@@ -131,7 +131,7 @@ test('an alert that is critical is dispatched before older ones that are not', a
     assert.deepEqual([...new Set(levels)], ['CRITICAL', 'URGENT', 'MODERATE', 'LOW']);
     await dispatch.resume();
     for (const id of Object.values(ids))
-        await until(async () => (await world.as('admin').get(`/api/v1/alerts/${id}`)).body.status === 'DELIVERED', 'delivered', { seconds: 30 });
+        await until(async () => (await world.as('admin').get(`/api/v1/alerts/${id}`)).body.status === 'DELIVERED', 'delivered');
 });
 
 test('payloads hold ids and nothing else', async () => {
@@ -160,7 +160,7 @@ const failed = (name, id) =>
     until(async () => {
         const [at, reason] = await Promise.all([redis.zscore(`bull:${name}:failed`, id), redis.hget(`bull:${name}:${id}`, 'failedReason')]);
         return at && reason;
-    }, `${name}: job ${id.slice(0, 60)} refused`, { seconds: 30 });
+    }, `${name}: job ${id.slice(0, 60)} refused`);
 
 test('jobs of strangers are refused with a reason, and nothing of any clinic is touched', async (t) => {
     const { clinicId } = world.account('admin');
@@ -216,6 +216,6 @@ test('jobs of strangers are refused with a reason, and nothing of any clinic is 
     const [next] = await uploads('admissions-b', 1);
     assert.equal((await world.form('admissions-b', next)).status, 'FAILED');
     await world.alert('admissions-b', { urgencyLevel: 'CRITICAL' });
-    await until(async () => (await world.sql("SELECT 1 FROM alerts WHERE urgency_level = 'CRITICAL' AND status = 'PENDING'")).length === 0, 'paged all the same', { seconds: 30 });
+    await until(async () => (await world.sql("SELECT 1 FROM alerts WHERE urgency_level = 'CRITICAL' AND status = 'PENDING'")).length === 0, 'paged all the same');
     assert.doesNotMatch(world.system.works[0].logText(), /Sanitizer|runtime error/);
 });

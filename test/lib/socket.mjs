@@ -17,7 +17,7 @@ export class Listener {
     }
 
     // Resolves when connected; rejects with the server's reason.
-    connected(seconds = 10) {
+    connected(seconds = 60) {
         return new Promise((resolve, reject) => {
             if (this.socket.connected) return resolve(this);
             const timer = setTimeout(() => reject(new Error('not connected in time')), seconds * 1000);
@@ -28,7 +28,7 @@ export class Listener {
     }
 
     // The first event of that name (and matching `where`), now or within `seconds`.
-    async next(name, { where = () => true, seconds = 20 } = {}) {
+    async next(name, { where = () => true, seconds = 60 } = {}) {
         const end = Date.now() + seconds * 1000;
         for (;;) {
             const found = this.events.find((e) => e.name === name && where(e.payload));

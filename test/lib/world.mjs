@@ -85,7 +85,7 @@ export class World {
     }
 
     // Polls a form's status until it is final.
-    async form(login, formId, { seconds = 90, statuses = FINAL } = {}) {
+    async form(login, formId, { seconds = 240, statuses = FINAL } = {}) {
         const client = this.as(login);
         const end = Date.now() + seconds * 1000;
         let last;

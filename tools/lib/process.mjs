@@ -29,8 +29,9 @@ export async function freePort(wanted = 0) {
     return port;
 }
 
-// Waits until `probe` is true (it may throw); says what was waited for when time is over.
-export async function until(probe, what, { seconds = 20, every = 50, alive = () => true } = {}) {
+// Waits until `probe` is true (it may throw); says what was waited for when time is over. The time is
+// no claim of a test: a loaded machine may need ten times what a quiet one does.
+export async function until(probe, what, { seconds = 120, every = 50, alive = () => true } = {}) {
     const end = Date.now() + seconds * 1000;
     let last;
     while (Date.now() < end) {
@@ -78,7 +79,7 @@ export class Part {
     }
 
     // Asks with SIGTERM, insists with SIGKILL after `seconds`; resolves to {code, signal}.
-    async stop({ signal = 'SIGTERM', seconds = 20 } = {}) {
+    async stop({ signal = 'SIGTERM', seconds = 60 } = {}) {
         if (!this.running) return this.ended;
         this.child.kill(signal);
         const timer = setTimeout(() => this.child.kill('SIGKILL'), seconds * 1000);
@@ -88,7 +89,7 @@ export class Part {
     }
 
     // Waits until the part answers; a part that ends instead shows the end of its log.
-    async ready(probe, seconds = 20) {
+    async ready(probe, seconds = 120) {
         try {
             await until(probe, this.name, { seconds, alive: () => this.running });
         } catch (error) {
@@ -118,7 +119,7 @@ export function startPart(name, program, args, { env = {}, log, cwd } = {}) {
 }
 
 // Runs a program to its end; resolves to its output, or throws with what it said.
-export function run(program, args, { env = {}, input = '', seconds = 60 } = {}) {
+export function run(program, args, { env = {}, input = '', seconds = 180 } = {}) {
     return new Promise((resolve, reject) => {
         const child = spawn(program, args, {
             env: { ...process.env, ...env },

@@ -193,7 +193,7 @@ export class System {
         };
         this.metricsUrl = `http://127.0.0.1:${metrics}`;
         this.serve = startPart('serve', this.binary, ['serve'], { env, log: join(this.logs, 'serve.log') });
-        await this.serve.ready(async () => (await fetch(`${this.metricsUrl}/readyz`)).ok, 30);
+        await this.serve.ready(async () => (await fetch(`${this.metricsUrl}/readyz`)).ok);
         return this.serve;
     }
 
@@ -205,7 +205,7 @@ export class System {
         const env = { ...this.env, ...more };
         const work = startPart(`work ${number}`, this.binary, ['work'], { env, log });
         this.works[number - 1] = work;
-        await work.ready(() => started() > before, 30);
+        await work.ready(() => started() > before);
         return work;
     }
 

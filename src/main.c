@@ -1,4 +1,6 @@
 /* `nexacore <command>`: a table of commands and nothing else. */
+#include <argp.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -73,7 +75,7 @@ static const struct {
     {"pan", cmd_pan, "mask card numbers in text"},
     {"triage", cmd_triage, "score complaints and vital signs"},
     {"--version", cmd_version, "print the version"},
-    {"--help", cmd_help, "print this help"},
+    {"--help", cmd_help, "print this help; also help, -h"},
 };
 
 static int cmd_help(int argc, char **argv)
@@ -92,15 +94,29 @@ static int cmd_help(int argc, char **argv)
     return 0;
 }
 
+/* A full disk must not look like success to a script. */
+static int printed(int status)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    fprintf(stderr, "nexacore: what was printed is not complete%s%s\n", errno ? ": " : "",
+            errno ? strerror(errno) : "");
+    return status ? status : 1;
+}
+
 int main(int argc, char **argv)
 {
+    argp_err_exit_status = 2; /* as of everything that is used wrongly */
     if (argc < 2) {
         cmd_help(argc, argv);
         return 2;
     }
+    if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "-h") == 0)
+        return printed(cmd_help(argc, argv));
     for (size_t i = 0; i < ARRAY_LEN(commands); i++)
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+            return printed(commands[i].run(argc - 1, argv + 1));
     fprintf(stderr, "nexacore: there is no command %s (see nexacore --help)\n", argv[1]);
     return 2;
 }

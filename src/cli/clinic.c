@@ -256,7 +256,6 @@ int cmd_clinic(int argc, char **argv)
         NULL,
         NULL};
     struct clinic_args args = {.timezone = "America/Bogota"};
-    argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     if (tool_card_given(NAME, argc, argv))
         return 2;

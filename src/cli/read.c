@@ -55,14 +55,16 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 static const struct argp argp = {
     options,   parse_option,
-    "FILE...", "Read intake forms (PNG, JPEG, TIFF, PDF): one JSON line each.",
+    "FILE...", "Read intake forms (PNG, JPEG, TIFF, PDF; - is stdin): one JSON line each.",
     NULL,      NULL,
     NULL};
 
-/* A file of at most one byte more than the reader takes: it says "too large" itself. */
+/* A file, or with "-" standard input, of at most one byte more than the reader takes: it says "too
+ * large" itself. */
 static struct problem *file_load(struct arena *arena, const char *path, struct str *ret)
 {
-    CLEANUP(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CLEANUP(fd_close) int fd =
+        strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0)
         return problem_new(arena, PROBLEM_NOT_FOUND, "cannot open the file: %s", strerror(errno));

@@ -96,7 +96,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 }
 
 /* lang TAB phrase TAB sentence. The labels known outside have no "hypothetical": such a mention is
- * not present now, which "possible" says best. */
+ * not present now, which "possible" says best. A line of another form is answered too, so that
+ * answers stay beside their lines, and is a problem. */
 static struct problem *context_line(struct arena *arena, struct str line, struct buf *out)
 {
     struct str lang = str_cut(&line, '\t'), phrase = str_cut(&line, '\t');
@@ -104,6 +105,8 @@ static struct problem *context_line(struct arena *arena, struct str line, struct
     if (a == TRIAGE_HYPOTHETICAL)
         a = TRIAGE_POSSIBLE;
     buf_addf(out, "%s\n", triage_assertion_name(a));
+    if (line.p == NULL || phrase.n == 0)
+        return problem_new(arena, PROBLEM_VALIDATION, "is not LANG TAB PHRASE TAB SENTENCE");
     return NULL;
 }
 
@@ -115,7 +118,7 @@ static int run_lines(bool score, bool explain)
     struct arena *arena = arena_new(ARENA_BYTES);
     CLEANUP(buf_free) struct buf out = BUF_SECRET(OUT_BYTES);
     int status = 0;
-    while (status == 0 && (n = getline(&line, &cap, stdin)) >= 0) {
+    while ((status == 0 || !score) && (n = getline(&line, &cap, stdin)) >= 0) {
         struct str text = {line, n > 0 && line[n - 1] == '\n' ? (size_t)n - 1 : (size_t)n};
         number++;
         buf_clear(&out);
@@ -146,7 +149,6 @@ int cmd_triage(int argc, char **argv)
         NULL,
         NULL};
     struct triage_args args = {0};
-    argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     if (strcmp(args.step, "score") == 0)
         return run_lines(true, args.explain);

@@ -259,7 +259,6 @@ int cmd_user(int argc, char **argv)
         NULL,
         NULL};
     struct user_args args = {0};
-    argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, &args);
     if (tool_card_given(NAME, argc, argv))
         return 2;

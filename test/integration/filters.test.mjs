@@ -49,7 +49,33 @@ describe('nexacore pan', () => {
     });
 });
 
+describe('every command', () => {
+    test('a wrong option, command or argument exits with 2 and says where help is', () => {
+        for (const args of [['nothing'], ['pan', '--nothing'], ['triage'], ['triage', 'x'], ['read'], ['read', '--nothing'],
+            ['keys', 'x'], ['clinic', '--nothing'], ['user'], ['serve', 'x'], []]) {
+            const { status, out, err } = filter(args, '');
+            assert.equal(status, 2, args.join(' '));
+            assert.match(args.length ? err : out, /help|settings|no such step/, args.join(' '));
+        }
+    });
+    test('help is printed for --help, help and -h', () => {
+        const texts = ['--help', 'help', '-h'].map((arg) => filter([arg], ''));
+        for (const { status, out } of texts) assert.deepEqual([status, out], [0, texts[0].out]);
+        assert.match(texts[0].out, /nexacore COMMAND/);
+    });
+    test('a full disk is no success', () => {
+        for (const args of ['--version', '--help', 'pan', 'triage context'])
+            assert.deepEqual(spawnSync('sh', ['-c', `printf 'en\tpain\tno pain\n' | "$0" ${args} > /dev/full; echo $?`, binary],
+                { encoding: 'utf8' }).stdout, '1\n', args);
+    });
+});
+
 describe('nexacore triage', () => {
+    test('context: a line of another form is named, and answers stay beside their lines', () => {
+        const { status, out, err } = filter(['triage', 'context'], 'en\tpain\tno pain\npain\nen\tcough\tcough\n');
+        assert.deepEqual([status, out], [1, 'negated\naffirmed\naffirmed\n']);
+        assert.match(err, /line 2: is not LANG TAB PHRASE TAB SENTENCE/);
+    });
     test('prints score, level, emergency and review for each patient', () => {
         const { status, out } = filter(['triage', 'score'], [
             '{"id":"1","lang":"es","age_months":600,"sex":"M","complaint":"dolor torácico","vitals":{}}',

@@ -278,15 +278,19 @@ const NO_FORMS = [
     ['a TIFF of eleven pages', 'too-many-pages', 'j.tif', () => tiff(11)],
     ['a file of more than 20 MB', 'too-large', 'k.png', () => Buffer.concat([readFileSync(path('p005')), Buffer.alloc(20 << 20)])],
 ];
+const wrongRun = () => (wrong ??= start(...NO_FORMS.map((f) => save(f[2], f[3]())), '-')).done;
 for (const [what, code, name] of NO_FORMS)
     test(`${what} is refused: ${code}`, async () => {
-        wrong ??= start(...NO_FORMS.map((f) => save(f[2], f[3]())));
-        const { status, lines } = await wrong.done;
+        const { status, lines } = await wrongRun();
         assert.equal(status, 1);
         const { error } = lines.find((l) => l.file === join(dir, name));
         assert.equal(error.code, code);
         assert.match(error.detail, /^[A-Z].{20,}\.$/);
     });
+test('- is standard input, here an empty one', async () => {
+    const { lines } = await wrongRun();
+    assert.equal(lines.find((l) => l.file === '-').error.code, 'empty');
+});
 
 test('ten pages and a wrong extension are fine', async () => {
     const { status, lines } = await read(save('ten.jpg', tiff(10)), save('form.pdf', readFileSync(path('p005'))));

@@ -63,8 +63,8 @@ static const struct argp argp = {
  * large" itself. */
 static struct problem *file_load(struct arena *arena, const char *path, struct str *ret)
 {
-    CLEANUP(fd_close) int fd =
-        strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
+    CLEANUP(fd_close)
+    int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO) : open(path, O_RDONLY | O_CLOEXEC);
     struct stat st;
     if (fd < 0 || fstat(fd, &st) != 0)
         return problem_new(arena, PROBLEM_NOT_FOUND, "cannot open the file: %s", strerror(errno));

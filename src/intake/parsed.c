@@ -17,6 +17,7 @@
 #define TEXT_MAX   (1U << 20)
 #define SPANS_MAX  512
 #define READ_LEAST 0.3 /* an exact value less sure than this was not read */
+#define WORD_MAX_  400 /* bytes of one word that are looked at; a real one has some dozen */
 
 const struct parsed_def parsed_defs[PARSED__COUNT] = {
     [PARSED_FULL_NAME] = {"fullName", false, true},
@@ -350,6 +351,21 @@ static void labels_redact(struct parsed_form *form, const json_t *sensitive)
     }
 }
 
+/* The middle of the word is under a black box. */
+static bool is_under_box(const struct parsed_form *form, const json_t *word)
+{
+    struct parsed_box b = parsed_box_of(json_object_get(word, "box"));
+    int page = small_int(json_object_get(word, "page"), form->pages - 1);
+    double cx = b.x + b.w / 2, cy = b.y + b.h / 2;
+    for (size_t i = 0; i < form->redaction_count; i++) {
+        const struct parsed_box *box = &form->redactions[i].box;
+        if (form->redactions[i].page == page && cx > box->x && cx < box->x + box->w &&
+            cy > box->y && cy < box->y + box->h)
+            return true;
+    }
+    return false;
+}
+
 /* The text without the digits that stand under a black box: what may not be seen is not read out
  * either. Masked as lib/pan masks, so that offsets stay. */
 static struct str text_under_boxes(struct arena *arena, const struct parsed_form *form,
@@ -361,18 +377,12 @@ static struct str text_under_boxes(struct arena *arena, const struct parsed_form
     json_array_foreach (words, index, word) {
         json_int_t start = json_integer_value(json_object_get(word, "start"));
         json_int_t end = json_integer_value(json_object_get(word, "end"));
-        struct parsed_box b = parsed_box_of(json_object_get(word, "box"));
-        int page = small_int(json_object_get(word, "page"), form->pages - 1);
-        double cx = b.x + b.w / 2, cy = b.y + b.h / 2;
-        for (size_t i = 0; i < form->redaction_count; i++) {
-            const struct parsed_box *box = &form->redactions[i].box;
-            bool under = form->redactions[i].page == page && cx > box->x && cx < box->x + box->w &&
-                         cy > box->y && cy < box->y + box->h;
-            for (json_int_t at = start; under && at >= 0 && at < end && at < (json_int_t)text.n;
-                 at++)
-                if (out[at] >= '0' && out[at] <= '9')
-                    out[at] = '*';
-        }
+        end = end < (json_int_t)text.n ? end : (json_int_t)text.n;
+        if (start < 0 || start >= end || !is_under_box(form, word))
+            continue;
+        for (json_int_t at = start; at < end && at < start + WORD_MAX_; at++)
+            if (out[at] >= '0' && out[at] <= '9')
+                out[at] = '*';
     }
     return (struct str){out, text.n};
 }

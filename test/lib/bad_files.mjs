@@ -72,9 +72,9 @@ export const stream = (dict, bytes) =>
 
 const escaped = (text) => Buffer.from(text, 'latin1').toString('latin1').replace(/[\\()]/g, '\\$&');
 
-// One page of text lines [x, y from the top, size, text] and rules [x, y, w, h] on US letter; `info`
-// goes into its information dictionary and its metadata.
-export function pdfPage(lines, { rules = [], catalog = '', page = '', more = [], info } = {}) {
+// One page of text lines [x, y from the top, size, text] and rules [x, y, w, h] on US letter, or on the
+// part `box` of it; `info` goes into its information dictionary and its metadata.
+export function pdfPage(lines, { rules = [], catalog = '', page = '', more = [], info, box = '0 0 612 792' } = {}) {
     const content = [
         ...rules.map(([x, y, w, h]) => `${x} ${792 - y - h} ${w} ${h} re f`),
         ...lines.map(([x, y, size, text]) => `BT /F ${size} Tf ${x} ${792 - y} Td (${escaped(text)}) Tj ET`),
@@ -86,7 +86,7 @@ export function pdfPage(lines, { rules = [], catalog = '', page = '', more = [],
     return pdf([
         `<</Type/Catalog/Pages 2 0 R${catalog}${info ? `/Metadata ${at + 1} 0 R` : ''}>>`,
         '<</Type/Pages/Kids[3 0 R]/Count 1>>',
-        `<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 5 0 R/Resources<</Font<</F 4 0 R>>>>${page}>>`,
+        `<</Type/Page/Parent 2 0 R/MediaBox[${box}]/Contents 5 0 R/Resources<</Font<</F 4 0 R>>>>${page}>>`,
         '<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>',
         stream('', Buffer.from(content, 'latin1')),
         ...more,
@@ -131,12 +131,12 @@ export function pdfPacked(objects) {
     return Buffer.concat([...parts, Buffer.from(`startxref\n${start}\n%%EOF\n`)]);
 }
 
-// A PDF of `count` pages.
-export const pdfOfPages = (count) =>
+// A PDF of `count` empty pages.
+export const pdfOfPages = (count, box = '0 0 612 792') =>
     pdfPacked([
         '<</Type/Catalog/Pages 2 0 R>>',
         `<</Type/Pages/Count ${count}/Kids[${Array.from({ length: count }, (_, i) => `${i + 3} 0 R`).join(' ')}]>>`,
-        ...Array(count).fill('<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]>>'),
+        ...Array(count).fill(`<</Type/Page/Parent 2 0 R/MediaBox[${box}]>>`),
     ]);
 
 // A page tree whose node is its own child.
@@ -183,8 +183,9 @@ export const pdfPoster = (w, h) =>
     pdf(['<</Type/Catalog/Pages 2 0 R>>', '<</Type/Pages/Kids[3 0 R]/Count 1>>', `<</Type/Page/Parent 2 0 R/MediaBox[0 0 ${w} ${h}]>>`]);
 
 // Everything in a PDF that would run, open or fetch something, aimed at `url` and at `file`.
-export const pdfActions = (lines, url, file) =>
+export const pdfActions = (lines, url, file, box) =>
     pdfPage(lines, {
+        box,
         catalog: `/OpenAction 6 0 R/AA<</WC 7 0 R/DS 7 0 R>>/URI<</Base(${url})>>/Names<</JavaScript<</Names[(a) 6 0 R]>>/EmbeddedFiles<</Names[(b) 9 0 R]>>>>/AcroForm<</Fields[10 0 R]/XFA(${url})>>`,
         page: '/AA<</O 7 0 R/C 8 0 R>>/Annots[10 0 R 11 0 R 12 0 R]',
         more: [

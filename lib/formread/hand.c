@@ -10,19 +10,21 @@
 #include "formread/hand_decode.h"
 #include "formread/strip.h"
 
-#define LAYERS     9
-#define LANES      8  /* floats of one vector */
-#define TILE       16 /* output channels worked on together */
-#define PIXELS     4  /* output pixels worked on together */
-#define MARGIN     2  /* empty pixels around a picture, the widest kernel's half */
-#define CHANNELS   128
-#define RESIDUAL   1
-#define RELU       2
-#define TWO_STEPS  4
-#define SLACK      4096 /* floats after a map: the last pixels' neighbours are read, not used */
-#define MAP_FLOATS ((size_t)(STRIP_HEIGHT / 2 + 2 * MARGIN) * (STRIP_MOST / 2 + 2 * MARGIN) * 48)
+#define LAYERS      9
+#define LANES       8  /* floats of one vector */
+#define TILE        16 /* output channels worked on together */
+#define PIXELS      4  /* output pixels worked on together */
+#define WIDE_PIXELS 8  /* the same where one vector holds a tile */
+#define MARGIN      2  /* empty pixels around a picture, the widest kernel's half */
+#define CHANNELS    128
+#define RESIDUAL    1
+#define RELU        2
+#define TWO_STEPS   4
+#define SLACK       4096 /* floats after a map: the last pixels' neighbours are read, not used */
+#define MAP_FLOATS  ((size_t)(STRIP_HEIGHT / 2 + 2 * MARGIN) * (STRIP_MOST / 2 + 2 * MARGIN) * 48)
 
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(4)));
+typedef float wide_lanes __attribute__((vector_size(TILE * sizeof(float)), aligned(4)));
 
 struct layer {
     int in, out, kh, kw, flags;
@@ -43,6 +45,8 @@ struct hand {
     float *maps[3];
     float *scores;
 };
+
+typedef void rows_fn(const struct layer *l, const struct map *in, const struct map *out);
 
 static size_t row_floats(const struct map *m)
 {
@@ -160,79 +164,122 @@ void hand_close(struct hand **hand)
 /* ---- running --------------------------------------------------------------------------------- */
 
 /* TILE channels of PIXELS neighbouring pixels of the output. `from` is the window of the first,
- * each next one's is `step` floats on. */
+ * each next one's is `step` floats on. Unrolled, so that the sums stay in registers. */
 static inline __attribute__((always_inline)) void tile_run(const struct layer *l, int tile,
                                                            const float *from, size_t row,
-                                                           size_t step, lanes sum[PIXELS][2])
+                                                           size_t step, float ret[][TILE])
 {
     const float *weights = l->weights + (size_t)(tile * l->in * l->kh * l->kw) * TILE;
-    lanes w0, w1;
-    memcpy(&w0, l->bias + tile * TILE, sizeof(w0));
-    memcpy(&w1, l->bias + tile * TILE + LANES, sizeof(w1));
-    for (int i = 0; i < PIXELS; i++) {
-        sum[i][0] = w0;
-        sum[i][1] = w1;
-    }
+    lanes sum[PIXELS][2], w0, w1;
+#pragma GCC unroll 4
+    for (int i = 0; i < PIXELS; i++)
+        memcpy(sum[i], l->bias + tile * TILE, sizeof(sum[i]));
     for (int ky = 0; ky < l->kh; ky++) {
         const float *in = from + (size_t)ky * row;
         for (int n = l->kw * l->in; n > 0; n--, in++, weights += TILE) {
             memcpy(&w0, weights, sizeof(w0));
             memcpy(&w1, weights + LANES, sizeof(w1));
+#pragma GCC unroll 4
             for (int i = 0; i < PIXELS; i++) {
                 sum[i][0] += in[(size_t)i * step] * w0;
                 sum[i][1] += in[(size_t)i * step] * w1;
             }
         }
     }
+#pragma GCC unroll 4
+    for (int i = 0; i < PIXELS; i++)
+        memcpy(ret[i], sum[i], sizeof(sum[i]));
+}
+
+/* The same with a whole tile in one register (AVX-512), WIDE_PIXELS at once: the same sums to the
+ * last bit. */
+static inline __attribute__((always_inline)) void tile_run_wide(const struct layer *l, int tile,
+                                                                const float *from, size_t row,
+                                                                size_t step, float ret[][TILE])
+{
+    const float *weights = l->weights + (size_t)(tile * l->in * l->kh * l->kw) * TILE;
+    wide_lanes sum[WIDE_PIXELS], w;
+#pragma GCC unroll 8
+    for (int i = 0; i < WIDE_PIXELS; i++)
+        memcpy(&sum[i], l->bias + tile * TILE, sizeof(sum[i]));
+    for (int ky = 0; ky < l->kh; ky++) {
+        const float *in = from + (size_t)ky * row;
+        for (int n = l->kw * l->in; n > 0; n--, in++, weights += TILE) {
+            memcpy(&w, weights, sizeof(w));
+#pragma GCC unroll 8
+            for (int i = 0; i < WIDE_PIXELS; i++)
+                sum[i] += in[(size_t)i * step] * w;
+        }
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < WIDE_PIXELS; i++)
+        memcpy(ret[i], &sum[i], sizeof(sum[i]));
 }
 
 /* `n` channels of one pixel, with ReLU and the pixel itself added as the layer asks. */
 static inline __attribute__((always_inline)) void
-pixel_store(const struct layer *l, const lanes sum[2], const float *self, int n, float *to)
+pixel_store(const struct layer *l, const float *values, const float *self, int n, float *to)
 {
-    float values[TILE];
-    memcpy(values, sum, sizeof(values));
     for (int i = 0; i < n; i++) {
         float v = l->flags & RELU && values[i] < 0 ? 0 : values[i];
         to[i] = self ? v + self[i] : v;
     }
 }
 
+/* A tile's weights are used for all of a row while they are at hand. */
 static inline __attribute__((always_inline)) void
-rows_run(const struct layer *l, const struct map *in, const struct map *out)
+rows_run(const struct layer *l, const struct map *in, const struct map *out, bool wide)
 {
-    int step = l->flags & TWO_STEPS ? 2 : 1;
+    int step = l->flags & TWO_STEPS ? 2 : 1, pixels = wide ? WIDE_PIXELS : PIXELS;
     int pad_y = l->kh == 4 ? 0 : l->kh / 2, pad_x = l->kw / 2;
-    lanes sum[PIXELS][2];
+    float sums[WIDE_PIXELS][TILE];
     for (int y = 0; y < out->h; y++)
-        for (int x = 0; x < out->w; x += PIXELS)
-            for (int t = 0; t < l->tiles; t++) {
-                int n = l->out - t * TILE < TILE ? l->out - t * TILE : TILE;
-                tile_run(l, t, pixel(in, y * step - pad_y, x * step - pad_x), row_floats(in),
-                         (size_t)(step * in->c), sum);
-                for (int i = 0; i < PIXELS && x + i < out->w; i++)
-                    pixel_store(l, sum[i],
+        for (int t = 0; t < l->tiles; t++) {
+            int n = l->out - t * TILE < TILE ? l->out - t * TILE : TILE;
+            for (int x = 0; x < out->w; x += pixels) {
+                const float *from = pixel(in, y * step - pad_y, x * step - pad_x);
+                if (wide)
+                    tile_run_wide(l, t, from, row_floats(in), (size_t)(step * in->c), sums);
+                else
+                    tile_run(l, t, from, row_floats(in), (size_t)(step * in->c), sums);
+                for (int i = 0; i < pixels && x + i < out->w; i++)
+                    pixel_store(l, sums[i],
                                 l->flags & RESIDUAL ? pixel(in, y, x + i) + t * TILE : NULL, n,
                                 pixel(out, y, x + i) + t * TILE);
             }
+        }
+}
+
+static void rows_run_plain(const struct layer *l, const struct map *in, const struct map *out)
+{
+    rows_run(l, in, out, false);
 }
 
 #if defined(__x86_64__)
 __attribute__((target("avx2,fma"))) static void
 rows_run_avx2(const struct layer *l, const struct map *in, const struct map *out)
 {
-    rows_run(l, in, out);
+    rows_run(l, in, out, false);
 }
 
-static bool has_avx2(void)
+__attribute__((target("avx512f"))) static void
+rows_run_avx512(const struct layer *l, const struct map *in, const struct map *out)
 {
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    rows_run(l, in, out, true);
+}
+
+static rows_fn *rows_best(void)
+{
+    if (__builtin_cpu_supports("avx512f"))
+        return rows_run_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return rows_run_avx2;
+    return rows_run_plain;
 }
 #else
-#define rows_run_avx2 rows_run
-static bool has_avx2(void)
+static rows_fn *rows_best(void)
 {
-    return false;
+    return rows_run_plain;
 }
 #endif
 
@@ -244,10 +291,7 @@ static bool layer_run(const struct layer *l, const struct map *in, float *room, 
     if (!fits || (l->flags & RESIDUAL && l->in != l->out))
         return false;
     *ret = map_of(room, w, h, l->out);
-    if (has_avx2())
-        rows_run_avx2(l, in, ret);
-    else
-        rows_run(l, in, ret);
+    rows_best()(l, in, ret);
     return true;
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "formread/brick.h"
 
 #define SIDE_SHARE  0.85 /* of each side of a square must have ink */
 #define ANGLES      48   /* at which a circle is looked at */
@@ -146,7 +147,7 @@ static void rub_out(struct page *page, struct rect r, struct rect part)
     pixRasterop(seed, r.x - area.x, r.y - area.y, r.w, r.h, PIX_SRC, ink, r.x - area.x,
                 r.y - area.y);
     CLEANUP(pix_free) PIX *touching = pixSeedfillBinary(NULL, seed, ink, 8);
-    CLEANUP(pix_free) PIX *thick = touching ? pixDilateBrick(NULL, touching, 5, 5) : NULL;
+    CLEANUP(pix_free) PIX *thick = touching ? brick_dilate(touching, 5, 5) : NULL;
     CLEANUP(pix_free) PIX *patch = thick ? pixCreate(area.w, area.h, 8) : NULL;
     if (patch == NULL)
         return;
@@ -244,7 +245,7 @@ static void ring_take(struct page *page, struct rect r, struct boxes *squares)
         return;
     CLEANUP(pix_free) PIX *curve = ring_mask(page, r);
     CLEANUP(pix_free) PIX *framed = curve ? pixAddBorder(curve, 2, 0) : NULL;
-    CLEANUP(pix_free) PIX *thick = framed ? pixDilateBrick(NULL, framed, 5, 5) : NULL;
+    CLEANUP(pix_free) PIX *thick = framed ? brick_dilate(framed, 5, 5) : NULL;
     CLEANUP(pix_free) PIX *patch = thick ? pixCreate(r.w + 4, r.h + 4, 8) : NULL;
     if (patch == NULL)
         return;
@@ -411,7 +412,7 @@ bool mould_make(const struct page *page, const struct rect *boxes, int count, st
                 ret->point[ret->count++].y = (short)y;
             }
         }
-    ret->ink = pixDilateBrick(NULL, page->bin, 3, 3);
+    ret->ink = brick_dilate(page->bin, 3, 3);
     return ret->ink != NULL && ret->count > ret->w && ret->count < MOULD_POINTS;
 }
 

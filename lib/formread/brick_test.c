@@ -46,7 +46,7 @@ static void assert_same(PIX *ours, PIX *theirs)
     pixDestroy(&theirs);
 }
 
-static void test_opening_and_closing_are_leptonicas_to_the_last_pixel(void **state_)
+static void test_opening_closing_and_widening_are_leptonicas_to_the_last_pixel(void **state_)
 {
     static const int sizes[][2] = {{1, 1},   {2, 2},   {7, 22}, {70, 1},  {1, 38},
                                    {35, 11}, {11, 19}, {90, 1}, {301, 1}, {18, 3},
@@ -59,6 +59,7 @@ static void test_opening_and_closing_are_leptonicas_to_the_last_pixel(void **sta
             int h = round < 3 ? sizes[i][1] : 1 + random_below(60);
             assert_same(brick_open(pix, w, h), pixOpenBrick(NULL, pix, w, h));
             assert_same(brick_close(pix, w, h), pixCloseSafeBrick(NULL, pix, w, h));
+            assert_same(brick_dilate(pix, w, h), pixDilateBrick(NULL, pix, w, h));
         }
         pixDestroy(&pix);
     }
@@ -67,7 +68,7 @@ static void test_opening_and_closing_are_leptonicas_to_the_last_pixel(void **sta
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_opening_and_closing_are_leptonicas_to_the_last_pixel),
+        cmocka_unit_test(test_opening_closing_and_widening_are_leptonicas_to_the_last_pixel),
     };
     setMsgSeverity(L_SEVERITY_NONE);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
 /* Character cells ("comb" fields): one letter a cell, read after the cells are pushed together. */
+#include "formread/brick.h"
 #include "formread/values.h"
 
 #define CELLS_MIN   5
@@ -63,7 +64,7 @@ static void edge_blank(PIX *pix, PIX *mask, struct rect zone)
 {
     BOX *box = boxCreate(zone.x, zone.y, zone.w, zone.h);
     CLEANUP(pix_free) PIX *part = box ? pixClipRectangle(mask, box, NULL) : NULL;
-    CLEANUP(pix_free) PIX *wide = part ? pixDilateBrick(NULL, part, 3, 3) : NULL;
+    CLEANUP(pix_free) PIX *wide = part ? brick_dilate(part, 3, 3) : NULL;
     boxDestroy(&box);
     if (wide != NULL)
         pixPaintThroughMask(pix, wide, zone.x, zone.y, BLANK);
@@ -79,8 +80,8 @@ static PIX *cell_clip(const struct page *page, struct rect cell)
     if (bin == NULL)
         return pix;
     int w = pixGetWidth(pix), h = pixGetHeight(pix), side = w / 6, edge = h / 6;
-    CLEANUP(pix_free) PIX *upright = pixOpenBrick(NULL, bin, 1, h / 2 > 2 ? h / 2 : 2);
-    CLEANUP(pix_free) PIX *level = pixOpenBrick(NULL, bin, w * 2 / 5 > 2 ? w * 2 / 5 : 2, 1);
+    CLEANUP(pix_free) PIX *upright = brick_open(bin, 1, h / 2 > 2 ? h / 2 : 2);
+    CLEANUP(pix_free) PIX *level = brick_open(bin, w * 2 / 5 > 2 ? w * 2 / 5 : 2, 1);
     if (upright != NULL && level != NULL) {
         edge_blank(pix, upright, (struct rect){0, 0, side, h});
         edge_blank(pix, upright, (struct rect){w - side, 0, side, h});

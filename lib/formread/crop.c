@@ -1,6 +1,7 @@
 /* The picture of one value, cut out of the page: without what is left of frames, rules and leaders.
  *
  * The rule not to break: only what is too long, too straight or too regular for writing goes. */
+#include "formread/brick.h"
 #include "formread/reread.h"
 
 #define BLANK     215 /* grey of paper */
@@ -12,8 +13,8 @@ static void runs_blank(PIX *pix, PIX *bin, int length, bool level)
 {
     if (length < 8)
         return;
-    CLEANUP(pix_free) PIX *runs = pixOpenBrick(NULL, bin, level ? length : 1, level ? 1 : length);
-    CLEANUP(pix_free) PIX *wide = runs ? pixDilateBrick(NULL, runs, 3, 3) : NULL;
+    CLEANUP(pix_free) PIX *runs = brick_open(bin, level ? length : 1, level ? 1 : length);
+    CLEANUP(pix_free) PIX *wide = runs ? brick_dilate(runs, 3, 3) : NULL;
     if (wide != NULL)
         pixPaintThroughMask(pix, wide, 0, 0, BLANK);
 }
@@ -22,8 +23,8 @@ static void runs_blank(PIX *pix, PIX *bin, int length, bool level)
 static void sides_blank(PIX *pix, PIX *bin, int reach)
 {
     int w = pixGetWidth(pix), h = pixGetHeight(pix);
-    CLEANUP(pix_free) PIX *runs = pixOpenBrick(NULL, bin, 1, h * 3 / 4);
-    CLEANUP(pix_free) PIX *wide = runs ? pixDilateBrick(NULL, runs, 3, 9) : NULL;
+    CLEANUP(pix_free) PIX *runs = brick_open(bin, 1, h * 3 / 4);
+    CLEANUP(pix_free) PIX *wide = runs ? brick_dilate(runs, 3, 9) : NULL;
     if (wide == NULL || w < 4 * reach)
         return;
     pixRasterop(wide, reach, 0, w - 2 * reach, h, PIX_CLR, NULL, 0, 0);

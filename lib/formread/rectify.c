@@ -2,6 +2,7 @@
  * and pulled into a rectangle.
  *
  * The rule not to break: when the bright shape is no plain sheet, the picture stays as it is. */
+#include "formread/brick.h"
 #include "formread/page.h"
 
 #include <math.h>
@@ -59,7 +60,7 @@ static PIX *sheet_mask(PIX *small)
     int w = pixGetWidth(even), h = pixGetHeight(even);
     pixRasterop(seed, w * 2 / 5, h * 2 / 5, w / 5, h / 5, PIX_SRC, even, w * 2 / 5, h * 2 / 5);
     CLEANUP(pix_free) PIX *area = pixSeedfillBinary(NULL, seed, even, 4);
-    CLEANUP(pix_free) PIX *whole = area ? pixDilateBrick(NULL, area, EDGE_REACH, EDGE_REACH) : NULL;
+    CLEANUP(pix_free) PIX *whole = area ? brick_dilate(area, EDGE_REACH, EDGE_REACH) : NULL;
     return whole ? pixRemoveBorder(whole, PRINT_REACH) : NULL;
 }
 

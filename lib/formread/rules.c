@@ -80,9 +80,9 @@ static bool dots_find(struct page *page)
     PIX *flat = joined ? pixSelectBySize(joined, 0, ROW, 8, L_SELECT_HEIGHT, L_SELECT_IF_LTE, NULL)
                        : NULL; /* a fax breaks letters into dots too, but into several rows */
     CLEANUP(pix_free) PIX *rows = flat ? brick_open(flat, DOTS, 1) : NULL;
-    CLEANUP(pix_free) PIX *near = rows ? pixDilateBrick(NULL, rows, 2 * DOT, 5) : NULL;
+    CLEANUP(pix_free) PIX *near = rows ? brick_dilate(rows, 2 * DOT, 5) : NULL;
     CLEANUP(pix_free) PIX *dots = near ? pixSeedfillBinary(NULL, near, small, 8) : NULL;
-    CLEANUP(pix_free) PIX *wide = dots ? pixDilateBrick(NULL, dots, 5, 5) : NULL;
+    CLEANUP(pix_free) PIX *wide = dots ? brick_dilate(dots, 5, 5) : NULL;
     return wide != NULL && pixOr(page->hrules, page->hrules, rows) != NULL &&
            pixSetMasked(page->clean, wide, 215) == 0;
 }
@@ -96,8 +96,8 @@ bool page_find_rules(struct page *page)
     page->clean = pixCopy(NULL, page->grey);
     if (page->hrules == NULL || page->vrules == NULL || page->clean == NULL || !dots_find(page))
         return false;
-    CLEANUP(pix_free) PIX *h = pixDilateBrick(NULL, page->hrules, 3, 5);
-    CLEANUP(pix_free) PIX *v = pixDilateBrick(NULL, page->vrules, 5, 3);
+    CLEANUP(pix_free) PIX *h = brick_dilate(page->hrules, 3, 5);
+    CLEANUP(pix_free) PIX *v = brick_dilate(page->vrules, 5, 3);
     if (h == NULL || v == NULL)
         return false;
     pixSetMasked(page->clean, h, 215);
@@ -175,7 +175,7 @@ struct rect ink_bounds(const struct page *page, struct rect r)
     r = inside(page->clean, r);
     CLEANUP(pix_free) PIX *grey = r.w > 0 ? cut(page->clean, r) : NULL;
     CLEANUP(pix_free) PIX *bin = grey ? pixThresholdToBinary(grey, 160) : NULL;
-    CLEANUP(pix_free) PIX *solid = bin ? pixOpenBrick(NULL, bin, 2, 2) : NULL;
+    CLEANUP(pix_free) PIX *solid = bin ? brick_open(bin, 2, 2) : NULL;
     BOX *box = NULL;
     if (solid == NULL || pixClipToForeground(solid, NULL, &box) != 0 || box == NULL)
         return (struct rect){r.x, r.y, 0, 0};

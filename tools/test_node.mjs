@@ -79,11 +79,12 @@ function tellFailures(file, tap) {
     const lines = tap.split('\n').filter((l) => !/^\s*(duration_ms|---|type: 'test'|\S+ \(node:|(async )?\S+ \(node:)/.test(l));
     const failures = [];
     const rest = [];
-    let into = rest;
+    let end = null; // the line that ends what is being told
     for (const line of lines) {
-        if (/^\s*not ok /.test(line) || /^# ENDED: /.test(line)) into = failures;
-        else if (into === failures && /^(\s*\.\.\.$|\s*# Subtest|\s*ok |\S)/.test(line) && !/^# {2,}/.test(line)) into = rest;
-        if (!/^\s*\.\.\.$/.test(line)) into.push(line);
+        const [, indent] = line.match(/^(\s*)not ok /) ?? (line.startsWith('# ENDED: ') ? [line, null] : []);
+        if (indent !== undefined) end = indent === null ? /^(?!# {2})/ : new RegExp(`^${indent}(  \\.\\.\\.$|# Subtest|ok |not ok |1\\.\\.)`);
+        else if (end?.test(line)) end = null;
+        (end ? failures : rest).push(line);
     }
     console.log(failures.join('\n'));
     console.log(`   -- the last of what ${file} said --`);

@@ -1,10 +1,11 @@
 /* sio_echo --kit: events for tests and measurements.
  *
  * A client whose auth.token is "bad" is refused with data {"code":401}; others join the room
- * "clinic:<auth.clinic or 1>", after 100 ms when auth.later is true. Events: echo(args..., ack),
- * ev(x) -> ev-back x, bcast {room,ev,data} to the room, bye (disconnects with close), askme -> q 1
- * with an answer within 2 s -> q-ack with the answer, go [{n,size,gap}] -> n broadcasts tick
- * {seq,t,pad} of size bytes, gap ms apart, stats (ack) -> the server's counters, count(room, ack)
+ * "clinic:<auth.clinic or 1>": after 100 ms when auth.later is true, and when it is "told" at the
+ * next decide(ack) of anybody; undecided(ack) -> how many wait. Events: echo(args..., ack), ev(x)
+ * -> ev-back x, bcast {room,ev,data} to the room, bye (disconnects with close), askme -> q 1 with
+ * an answer within 2 s -> q-ack with the answer, go [{n,size,gap}] -> n broadcasts tick {seq,t,pad}
+ * of size bytes, gap ms apart, stats (ack) -> the server's counters, count(room, ack)
  * -> how many are in it, and how many sio_each visits, volatile {n,size} (ack) -> n volatile events
  * v {seq,pad} to the client, and how many were sent. "/doctor" is open and has echo. What goes
  * between servers is in sio_echo_many.c. */
@@ -29,9 +30,8 @@ struct kit {
 
 static struct kit kit;
 
-static void decide_all(uv_timer_t *timer)
+static void decide_all(void)
 {
-    (void)timer;
     for (unsigned i = 0; i < kit.later_count; i++) {
         struct sio_socket *socket = sio_get(kit.later[i]);
         if (socket) /* it may have gone meanwhile */
@@ -40,14 +40,38 @@ static void decide_all(uv_timer_t *timer)
     kit.later_count = 0;
 }
 
+static void on_later(uv_timer_t *timer)
+{
+    (void)timer;
+    decide_all();
+}
+
+static void on_decide(struct sio_socket *socket, const struct sio_event *event, void *user)
+{
+    (void)socket, (void)user;
+    decide_all();
+    sio_answer(event->ack, STR("[]"));
+}
+
+static void on_undecided(struct sio_socket *socket, const struct sio_event *event, void *user)
+{
+    char args[16];
+    (void)socket, (void)user;
+    snprintf(args, sizeof(args), "[%u]", kit.later_count);
+    sio_answer(event->ack, str_of(args));
+}
+
 static bool decide_later(struct sio_socket *socket, struct str auth)
 {
     struct str later;
-    if (!sio_member(auth, "later", &later) || !str_eq(later, STR("true")) ||
-        kit.later_count == LATER_MAX)
+    if (!sio_member(auth, "later", &later) || kit.later_count == LATER_MAX)
+        return false;
+    bool told = str_eq(later, STR("\"told\""));
+    if (!told && !str_eq(later, STR("true")))
         return false;
     kit.later[kit.later_count++] = sio_ref(socket);
-    uv_timer_start(&kit.later_timer, decide_all, 100, 0);
+    if (!told)
+        uv_timer_start(&kit.later_timer, on_later, 100, 0);
     return true;
 }
 
@@ -250,6 +274,8 @@ struct problem *kit_contract(uv_loop_t *loop, struct sio_server *server)
         {"stats", on_stats},
         {"volatile", kit_volatile},
         {"count", on_count},
+        {"decide", on_decide},
+        {"undecided", on_undecided},
         {"say", kit_say},
         {"join-all", kit_join_all},
         {"leave-all", kit_leave_all},

@@ -17,7 +17,7 @@ import { io } from 'socket.io-client';
 
 import { startRedis } from '../../tools/lib/redis.mjs';
 import { connected, Echo, next, ready, sleep, until } from './socketio_echo.mjs';
-import { startNode } from './socketio_node.mjs';
+import { hears, startNode } from './socketio_node.mjs';
 
 const ROUNDS = Number(process.env.ROUNDS ?? 1);
 const CLIENTS = 6;
@@ -78,7 +78,7 @@ before(async () => {
     proxy = await startProxy(echo.port);
     listeners = [...Array.from({ length: CLIENTS }, () => listener(proxy.url)), ...Array.from({ length: 2 }, () => listener(node.url))];
     await Promise.all(listeners.map((l) => connected(l)));
-    await sleep(300); // Node's reader begins at "$"
+    await hears(node, echo);
 });
 
 after(async () => {
@@ -105,7 +105,7 @@ function speak(pause = {}) {
         const speaker = io(echo.url, { forceNew: true, transports: ['websocket'] });
         while (!speaker.connected && !stop) await sleep(10); // it tries until the server is back
         while (!stop) {
-            if (!pause.c) await speaker.timeout(10_000).emitWithAck('say', { room: 'clinic:1', ev: 'n', args: ['c', sent.c++] });
+            if (!pause.c) await speaker.timeout(60_000).emitWithAck('say', { room: 'clinic:1', ev: 'n', args: ['c', sent.c++] });
             await sleep(4);
         }
         speaker.disconnect();
@@ -167,7 +167,7 @@ for (let round = 1; round <= ROUNDS; round++) {
         const stop = speak(pause);
         await sleep(300);
         pause.node = true;
-        await sleep(200);
+        await until(() => listeners.every((l) => l.got.node.length >= sent.node), 'nothing of Node on the way');
         const { port, dir: data } = redis;
         await redis.part.stop();
         stopped.push(redis);
@@ -200,12 +200,12 @@ test('a connection to Redis that died without a word is given up, and what waite
     const socket = await behind.connect({ transports: ['websocket'], auth: { clinic: 'behind' } });
     const got = [];
     socket.on('m', (n) => got.push(n));
-    await socket.timeout(5000).emitWithAck('say', { room: 'clinic:behind', ev: 'm', args: [0] });
+    await socket.timeout(60_000).emitWithAck('say', { room: 'clinic:behind', ev: 'm', args: [0] });
     await until(() => got.length === 1, 'the first');
     for (const pair of pairs) pair.dead = true;
-    await socket.timeout(5000).emitWithAck('say', { room: 'clinic:behind', ev: 'm', args: [1] });
+    await socket.timeout(60_000).emitWithAck('say', { room: 'clinic:behind', ev: 'm', args: [1] });
     await until(() => got.length === 2, 'the second, over a new connection');
-    await socket.timeout(5000).emitWithAck('say', { room: 'clinic:behind', ev: 'm', args: [2] });
+    await socket.timeout(60_000).emitWithAck('say', { room: 'clinic:behind', ev: 'm', args: [2] });
     await until(() => got.length === 3, 'the third');
     assert.deepEqual(got, [0, 1, 2]);
     await behind.stop();
@@ -218,7 +218,7 @@ test('a server that fell behind a trimmed stream says so', async () => {
     const slow = await Echo.start('--kit', '--redis', redis.url, '--stream', stream, '--channel', 'short', ...['--ping-interval', '25000', '--ping-timeout', '20000', '--connect-timeout', '30000']);
     await ready(slow);
     const socket = await slow.connect({ transports: ['websocket'] });
-    const told = next(socket, 'missed', 20);
+    const told = next(socket, 'missed');
     const { missed } = (await slow.stats()).adapter; // perhaps one: we came before it read
     const client = redis.client();
     const add = (n, ...trim) => client.xadd(stream, ...trim, '*', 'uid', 'relay', 'nsp', '/', 'type', '3', 'data',
@@ -233,6 +233,7 @@ test('a server that fell behind a trimmed stream says so', async () => {
         slow.part.child.kill('SIGCONT');
     }
     await told;
+    await until(async () => (await slow.stats()).adapter.missed > missed, 'missed');
     assert.equal((await slow.stats()).adapter.missed, missed + 1);
     await slow.stop();
 });
@@ -244,7 +245,7 @@ test('namespaces spread over several streams meet on the same ones as those of N
         startNode(redis, { adapter: options }),
     ]);
     await ready(ours);
-    await sleep(300); // Node's readers begin at "$"
+    await hears(theirs, ours);
     const [main, doctor] = [await ours.connect({ transports: ['websocket'] }), await ours.connect({ transports: ['websocket'] }, '/doctor')];
     const far = io(theirs.url, { forceNew: true });
     await connected(far);

@@ -1,5 +1,6 @@
 // What servers ask each other: a C server and a Node server with the streams adapter on one Redis.
-// Rule: no Node server may wait in vain for the C server; the times below are far from its 5 s.
+// Rule: no Node server may wait in vain for the C server: each answer is there within 4 s, far from
+// the 5 s after which Node gives up.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -15,6 +16,13 @@ import { startNode } from './socketio_node.mjs';
 
 const flags = ['--ping-interval', '25000', '--ping-timeout', '20000', '--connect-timeout', '30000'];
 let dir, redis, echo, node, near, far;
+
+async function soon(asking) {
+    const watch = stopwatch();
+    const answer = await asking;
+    watch.within(4000, 'the answer');
+    return answer;
+}
 
 const servers = (n) => until(async () => (await node.sio.of('/').adapter.serverCount()) === n, `${n} servers`);
 const answersOf = (event, ...args) => new Promise((done, fail) =>
@@ -74,11 +82,11 @@ test('Node serverSideEmit is answered, also where the application has no answer'
 test('a broadcast of Node whose clients answer waits for ours too', async () => {
     near.once('question', (n, answer) => answer({ c: n + 1 }));
     far.once('question', (n, answer) => answer({ node: n + 1 }));
-    const answers = await node.sio.timeout(4000).emitWithAck('question', 41);
+    const answers = await soon(node.sio.timeout(8000).emitWithAck('question', 41));
     assert.deepEqual(answers.sort((a, b) => ('c' in a ? -1 : 1) - ('c' in b ? -1 : 1)), [{ c: 42 }, { node: 42 }]);
-    assert.deepEqual(await node.sio.to('nobody').timeout(4000).emitWithAck('question', 1), []);
+    assert.deepEqual(await soon(node.sio.to('nobody').timeout(8000).emitWithAck('question', 1)), []);
     near.once('bytes', (b, answer) => answer(Buffer.from([...b].reverse())));
-    const [bytes] = await node.sio.to(near.id).timeout(4000).emitWithAck('bytes', Buffer.from([1, 2, 3]));
+    const [bytes] = await soon(node.sio.to(near.id).timeout(8000).emitWithAck('bytes', Buffer.from([1, 2, 3])));
     assert.deepEqual([...bytes], [3, 2, 1]);
 });
 
@@ -101,7 +109,7 @@ test('Node socketsJoin, socketsLeave and disconnectSockets move our sockets', as
 });
 
 test('we fetch the sockets of all servers', async () => {
-    const [complete, sockets] = await near.timeout(4000).emitWithAck('fetch');
+    const [complete, sockets] = await soon(near.timeout(60_000).emitWithAck('fetch'));
     assert.equal(complete, true);
     assert.deepEqual(sockets.map((s) => s.id).sort(), [near.id, far.id].sort());
     assert.deepEqual(sockets.find((s) => s.id === far.id).data, { from: 'node' });
@@ -110,17 +118,17 @@ test('we fetch the sockets of all servers', async () => {
 test('we ask all clients of all servers', async () => {
     near.once('count', (n, answer) => answer(n));
     far.once('count', (n, answer) => answer(n * 10));
-    const [complete, answers] = await near.timeout(4000).emitWithAck('ask-all', { ev: 'count', data: 7 });
+    const [complete, answers] = await soon(near.timeout(60_000).emitWithAck('ask-all', { ev: 'count', data: 7 }));
     assert.equal(complete, true);
     assert.deepEqual(answers.sort((a, b) => a - b), [7, 70]);
-    const [late, some] = await near.timeout(4000).emitWithAck('ask-all', { ev: 'nobody-answers', ms: 200 });
+    const [late, some] = await soon(near.timeout(60_000).emitWithAck('ask-all', { ev: 'nobody-answers', ms: 200 }));
     assert.deepEqual([late, some], [false, []]);
 });
 
 test('we call the other servers and hear their answers', async () => {
     const onPing = (n, answer) => answer({ pong: n });
     node.sio.on('ping-servers', onPing);
-    assert.deepEqual(await near.timeout(4000).emitWithAck('call', { ev: 'ping-servers', data: 1 }), [true, [{ pong: 1 }]]);
+    assert.deepEqual(await soon(near.timeout(60_000).emitWithAck('call', { ev: 'ping-servers', data: 1 })), [true, [{ pong: 1 }]]);
     node.sio.off('ping-servers', onPing);
     const told = new Promise((done) => node.sio.once('news', done));
     near.emit('call', { ev: 'news', data: { x: 1 } });
@@ -150,7 +158,7 @@ test('a server that joins is counted and answers, one that dies suddenly is not 
     const watch = stopwatch();
     assert.deepEqual(await answersOf('whoami'), [{ server: 'c' }]);
     assert.equal((await node.sio.fetchSockets()).length, 2);
-    assert.equal((await near.timeout(4000).emitWithAck('fetch'))[0], true);
+    assert.equal((await soon(near.timeout(60_000).emitWithAck('fetch')))[0], true);
     watch.within(4000, 'asking');
 });
 

@@ -6,6 +6,9 @@ import http from 'node:http';
 
 import { createAdapter } from '@socket.io/redis-streams-adapter';
 import { Server } from 'socket.io';
+import { io } from 'socket.io-client';
+
+import { connected, until } from './socketio_echo.mjs';
 
 // {sio, url, stop()}; sockets join clinic:1, as they do in sio_echo --kit.
 export async function startNode(redis, { adapter = {}, server: options = {} } = {}) {
@@ -34,4 +37,16 @@ export async function startNode(redis, { adapter = {}, server: options = {} } = 
             for (const connection of made) connection.disconnect();
         },
     };
+}
+
+// Resolves once clients of that Node server hear ours: its reader begins at the end of the stream
+// ("$"), whenever that is, and what was said before is lost to it.
+export async function hears(node, echo) {
+    const [near, far] = [await echo.connect({ transports: ['websocket'] }), io(node.url, { forceNew: true })];
+    let heard = false;
+    far.on('warm', () => (heard = true));
+    await connected(far);
+    await until(() => heard || !near.emit('bcast', { room: 'clinic:1', ev: 'warm', data: 0 }), 'Node to hear of ours');
+    await near.emitWithAck('count', 'nobody'); // the last of them was taken too
+    for (const socket of [near, far]) socket.disconnect();
 }

@@ -1,5 +1,7 @@
 // Engine.IO and WebSocket by hand, for bytes that no client library sends.
 import crypto from 'node:crypto';
+import { once } from 'node:events';
+import http from 'node:http';
 import net from 'node:net';
 
 import { until } from './socketio_echo.mjs';
@@ -31,6 +33,26 @@ export function rawTools(echo) {
     const post = (sid, body, headers = { 'content-type': 'text/plain' }) =>
         fetch(path(`transport=polling&sid=${sid}`), { method: 'POST', body, headers });
 
+    // A GET of the session that waits at the server when this resolves: it goes over a connection the
+    // server has taken already, so whatever is sent later comes later. {answer, abort()}
+    async function waiting(sid) {
+        const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+        const get = (query) => {
+            const request = http.get(path(query), { agent });
+            const answer = once(request, 'response').then(async ([response]) => {
+                let text = '';
+                for await (const part of response) text += part;
+                return { status: response.statusCode, text };
+            });
+            answer.catch(() => {}); // of one that is aborted
+            return { request, answer };
+        };
+        await get('transport=polling').answer;
+        const { request, answer } = get(`transport=polling&sid=${sid}`);
+        await once(request, 'finish');
+        return { answer, abort: () => request.destroy() };
+    }
+
     async function isGone(sid) {
         const response = await poll(sid);
         return response.status === 400;
@@ -60,5 +82,5 @@ export function rawTools(echo) {
         });
     }
 
-    return { path, session, poll, post, isGone, rawSocket };
+    return { path, session, poll, post, waiting, isGone, rawSocket };
 }

@@ -13,6 +13,7 @@ import { io } from 'socket.io-client';
 import { startRedis } from '../../tools/lib/redis.mjs';
 import { stopwatch } from '../lib/slowdown.mjs';
 import { connected, Echo, next, sleep, until } from './socketio_echo.mjs';
+import { hears } from './socketio_node.mjs';
 
 let dir, redis, echo, node;
 const stopped = []; // Redis servers before the present one: their clients end with the tests
@@ -34,7 +35,7 @@ before(async () => {
     echo = await Echo.start('--kit', '--redis', redis.url, '--ping-interval', '25000', '--ping-timeout', '20000', '--connect-timeout', '30000');
     node = await startNode();
     await until(async () => (await echo.stats()).adapter.connected, 'the adapter');
-    await sleep(200); // Node's reader begins at "$"
+    await hears(node, echo);
 });
 
 after(async () => {
@@ -94,13 +95,14 @@ test('bytes cross in both directions', async () => {
 
 test('a Node server joins, leaves and disconnects our sockets', async () => {
     const socket = await echo.connect({ transports: ['websocket'] });
+    const inVip = async () => (await socket.emitWithAck('count', 'vip'))[0];
     node.sio.in('clinic:1').socketsJoin('vip');
-    await sleep(100);
+    await until(async () => (await inVip()) === 1, 'in the room');
     const vip = next(socket, 'vip-news');
     node.sio.to('vip').emit('vip-news', 1);
     assert.deepEqual(await vip, [1]);
     node.sio.in('vip').socketsLeave('vip');
-    await sleep(100);
+    await until(async () => (await inVip()) === 0, 'out of it');
     let late = 0;
     socket.on('vip-news', () => late++);
     node.sio.to('vip').emit('vip-news', 2);

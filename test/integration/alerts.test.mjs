@@ -5,14 +5,14 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, test } from 'node:test';
 
 import { sleep, until } from '../../tools/lib/process.mjs';
-import { startWorld } from '../lib/world.mjs';
+import { patience, startWorld } from '../lib/world.mjs';
 
 let world;
 before(async () => (world = await startWorld({ workers: 1 })));
 after(() => world?.stop());
 afterEach(async () => {
     world.fakes.control('clearfaults');
-    await world.sql(`UPDATE clinic_settings SET alert_policy = '{}'`);
+    await policy({});
     const { body } = await world.as('admin').get('/api/v1/alerts?limit=200');
     for (const a of body.items)
         if (a.status !== 'ACKNOWLEDGED') await world.as('admin').patch(`/api/v1/alerts/${a.id}/acknowledge`);
@@ -26,7 +26,7 @@ const raise = async (more = {}) => (await world.alert('admissions', more)).alert
 const acknowledge = (login, alert, body, headers) =>
     world.as(login).patch(path(alert, '/acknowledge'), body, headers);
 const policy = (levels) =>
-    world.sql('UPDATE clinic_settings SET alert_policy = $1', [JSON.stringify(levels)]);
+    world.sql('UPDATE clinic_settings SET alert_policy = $1', [JSON.stringify({ ...patience, ...levels })]);
 const pushes = (alert) => world.fakes.calls('fcm').filter((c) => c.body.includes(alert.id));
 const texts = (alert) => world.fakes.calls('twilio').filter((c) => c.body?.includes(alert.id));
 const reaches = (alert, test, what) => until(async () => test(await show(alert)), what, { every: 100 });
@@ -73,7 +73,8 @@ test('alert:new reaches ADMIN and the doctors on duty with the name, and nobody 
     assert.deepEqual(told, { alertId: alert.id, doctorId: world.account('doctor').userId, timestamp: body.acknowledgedAt });
     const moved = await admissions.next('patient:status_changed', { where: (p) => p.patientId === alert.patientId && p.newStatus === 'BEING_ATTENDED' });
     assert.ok(moved);
-    await sleep(300);
+    const ofB = await world.as('admissions-b').post('/api/v1/patients', { fullName: 'Prueba De Allá' });
+    await other.next('patient:status_changed', { where: (p) => p.patientId === ofB.body.id }); // what came before it was heard
     for (const listener of [admissions, other])
         assert.deepEqual(listener.events.filter((e) => e.name.startsWith('alert:')), []);
     assert.equal(doctor.events.filter((e) => e.name === 'alert:new' && e.payload.alertId === alert.id).length, 1);
@@ -171,8 +172,7 @@ test('If-Match refuses a change of what was not read', async () => {
     await reaches(alert, (a) => a.status === 'DELIVERED', 'delivered');
     const stale = await acknowledge('doctor', alert, {}, { 'if-match': headers.get('etag') });
     assert.equal(stale.status, 412);
-    await until(async () => (await show(alert)).deliveries.every((d) => d.status !== 'claimed'), 'sent');
-    await sleep(200);
+    await reaches(alert, (a) => a.deliveries.map((d) => `${d.channel} ${d.status}`).sort().join() === 'push accepted,sms delivered', 'nothing more to come');
     const now = await world.as('doctor').get(path(alert));
     const fresh = await acknowledge('doctor', alert, {}, { 'if-match': now.headers.get('etag') });
     assert.equal(fresh.status, 200);

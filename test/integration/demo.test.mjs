@@ -56,7 +56,7 @@ async function startDemo() {
 }
 
 async function allGone(processes) {
-    for (let i = 0; i < 100 && processes.some(alive); i++) await sleep(100);
+    for (let i = 0; i < 600 && processes.some(alive); i++) await sleep(100);
     assert.deepEqual(processes.filter(alive), []);
 }
 

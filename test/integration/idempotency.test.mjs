@@ -4,6 +4,8 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
+import pg from 'pg';
+
 import { until } from '../../tools/lib/process.mjs';
 import { startWorld } from '../lib/world.mjs';
 
@@ -109,13 +111,17 @@ test('what the client sent as its key is not kept', async () => {
 });
 
 test('a request whose key was taken over meanwhile does not end the claim of the other', async () => {
-    await world.sql("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2); RETURN NEW; END'");
+    const gate = new pg.Client({ connectionString: world.pg.url('postgres') });
+    await gate.connect();
+    await gate.query('SELECT pg_advisory_lock(7)'); // the insert waits for it
+    await world.sql("CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(7); RETURN NEW; END'");
     await world.sql('CREATE TRIGGER slow BEFORE INSERT ON patients FOR EACH ROW EXECUTE FUNCTION slow()');
     const claims = () => world.sql("SELECT key, status FROM idempotency_keys WHERE status = 'in_flight'");
     const running = withKey('k-fenced').post('/api/v1/patients', patient);
-    await until(async () => (await claims()).length === 1, 'the key claimed');
+    await until(async () => (await claims()).length === 1, 'the key claimed', { every: 5 });
     // As somebody's claim after this one was thought dead.
     const [{ key }] = await world.sql("UPDATE idempotency_keys SET locked_until = now() + interval '1 hour' WHERE status = 'in_flight' RETURNING key");
+    await gate.end();
     assert.equal((await running).status, 201);
     assert.deepEqual(await claims(), [{ key, status: 'in_flight' }], 'the other claim stands');
     await world.sql('DROP TRIGGER slow ON patients');

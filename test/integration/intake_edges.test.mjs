@@ -18,7 +18,7 @@ before(async () => {
 });
 after(() => world?.stop());
 
-async function until(what, seconds = 60) {
+async function until(what, seconds = 240) {
     for (let i = 0; i < seconds * 5; i++) {
         const found = await what();
         if (found) return found;

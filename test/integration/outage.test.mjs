@@ -4,14 +4,12 @@
 // Rule: parts are stopped as an accident would, and started again as they were. Killed workers, and a
 // Redis that lost everything: test/faults.
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
 import http from 'node:http';
-import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { sleep, until } from '../../tools/lib/process.mjs';
 import { stopwatch } from '../lib/slowdown.mjs';
-import { formBytes, startWorld } from '../lib/world.mjs';
+import { formBytes, freezePostgres, startWorld } from '../lib/world.mjs';
 
 let world;
 before(async () => (world = await startWorld({ workers: 1 })));
@@ -59,17 +57,11 @@ test('an alert raised while Redis is down is dispatched when it is back', async 
     assert.equal(pushes.length, 1);
 });
 
-// PostgreSQL with all its processes stopped or going on: it takes connections and answers nothing.
-function freeze(signal) {
-    const children = fs.readFileSync(`/proc/${world.pg.pid}/task/${world.pg.pid}/children`, 'utf8').split(' ').filter(Boolean);
-    for (const pid of [world.pg.pid, ...children.map(Number)]) process.kill(pid, signal);
-}
-
 test('while PostgreSQL hangs requests are 503 within 5 s, and go on when it does', async () => {
     const { patient } = await world.alert('admissions');
     const read = (login) => world.as(login).get(`/api/v1/patients/${patient.id}`);
     assert.equal((await read('admin')).status, 200);
-    freeze('SIGSTOP');
+    freezePostgres(world, 'SIGSTOP');
     try {
         await Promise.all([
             ...Array.from({ length: 4 }, () => unavailable(() => read('admin'))),
@@ -79,7 +71,7 @@ test('while PostgreSQL hangs requests are 503 within 5 s, and go on when it does
         await unavailable(() => read('admin')); // with no connection left
         assert.equal((await fetch(`${world.system.metricsUrl}/healthz`)).status, 200);
     } finally {
-        freeze('SIGCONT');
+        freezePostgres(world, 'SIGCONT');
     }
     await served();
     await sleep(1500); // longer than the Retry-After of the refusals

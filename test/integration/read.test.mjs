@@ -92,7 +92,7 @@ function assertReads(line, id) {
 // ---- the jail ----------------------------------------------------------------------------------
 
 async function jailedChild(parent) {
-    for (let i = 0; i < 600; i++) {
+    for (let i = 0; i < 4800; i++) {
         await sleep(25);
         const [pid] = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim().split(' ');
         if (pid && /^Seccomp:\t2$/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))) return Number(pid);

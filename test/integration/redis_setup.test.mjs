@@ -57,7 +57,7 @@ async function run(command, url) {
     for (const key of ['ASAN_OPTIONS', 'UBSAN_OPTIONS', 'LSAN_OPTIONS']) if (process.env[key]) env[key] = process.env[key];
     const child = spawn(world.system.binary, [command], { env });
     const parts = [child.stdout.toArray(), child.stderr.toArray(), once(child, 'close')];
-    const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
+    const timer = setTimeout(() => child.kill('SIGKILL'), 180_000);
     const [out, err, [status]] = await Promise.all(parts);
     clearTimeout(timer);
     return { status, text: out.join('') + err.join('') };

@@ -52,7 +52,7 @@ async function uploads(login, count) {
 async function order(queue, ids, jobOf) {
     const jobs = [];
     for (const id of ids) jobs.push(await until(() => queue.getJob(jobOf(id)), `the job of ${id}`));
-    await until(async () => (await Promise.all(jobs.map((j) => j.getState()))).every((s) => s === 'completed' || s === 'failed'), 'the jobs done', { seconds: Math.max(90, ids.length / 4), every: 200 });
+    await until(async () => (await Promise.all(jobs.map((j) => j.getState()))).every((s) => s === 'completed' || s === 'failed'), 'the jobs done', { seconds: Math.max(240, ids.length / 4), every: 200 });
     const idOf = new Map(ids.map((id) => [jobOf(id), id]));
     const events = await redis.xrange(`bull:${queue.name}:events`, '-', '+');
     const active = events.map(([, fields]) => fields).filter((f) => f[1] === 'active' && idOf.has(f[3]));

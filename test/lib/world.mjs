@@ -29,6 +29,10 @@ export const formsDir = join(root, 'demo', 'forms');
 export const forms = () => JSON.parse(fs.readFileSync(join(formsDir, 'forms.json'), 'utf8'));
 export const formBytes = (file) => fs.readFileSync(join(formsDir, file));
 
+// Alerts that nobody acknowledges escalate after an hour here, not after one or two minutes: those are
+// over in a test on a slow machine. A test of escalation sets its own times.
+export const patience = { CRITICAL: { escalateAfterS: 3600 }, URGENT: { escalateAfterS: 3600 }, MODERATE: { smsAfterS: 3600, escalateAfterS: 3600 } };
+
 export class World {
     constructor(system) {
         this.system = system;
@@ -124,6 +128,19 @@ export class World {
     }
 }
 
+// PostgreSQL with all its processes stopped ('SIGSTOP') or going on ('SIGCONT'): stopped it takes
+// connections and answers nothing. Its parent is first, so that no child is missed; one may end meanwhile.
+export function freezePostgres({ pg }, signal) {
+    process.kill(pg.pid, signal);
+    for (const child of fs.readFileSync(`/proc/${pg.pid}/task/${pg.pid}/children`, 'utf8').split(' ').filter(Boolean)) {
+        try {
+            process.kill(Number(child), signal);
+        } catch (error) {
+            if (error.code !== 'ESRCH') throw error;
+        }
+    }
+}
+
 // Options: workers (1), env (settings that differ), dir, build, seed (true), onStep. A database that
 // was migrated and seeded once is copied (template.mjs), so a world is up in a second.
 export async function startWorld({ dir, seed: seeded = true, ...options } = {}) {
@@ -135,5 +152,7 @@ export async function startWorld({ dir, seed: seeded = true, ...options } = {}) 
     const from = await worldTemplate(build, seeded ? seed : null);
     const env = { NEXACORE_REVIEW_SAMPLE: '0', ...options.env }; // no review by chance
     const seedApiToo = seeded ? { seedApi } : {};
-    return new World(await startSystem({ dir: home, from, disposable: true, ...seedApiToo, ...options, env, build }));
+    const world = new World(await startSystem({ dir: home, from, disposable: true, ...seedApiToo, ...options, env, build }));
+    await world.sql('UPDATE clinic_settings SET alert_policy = $1', [JSON.stringify(patience)]);
+    return world;
 }

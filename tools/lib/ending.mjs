@@ -7,7 +7,7 @@
 import fs from 'node:fs';
 import { after, afterEach, beforeEach } from 'node:test';
 
-const LINGER = 30; // seconds for the hooks of the file
+const LINGER = { passed: 90, failed: 30 }; // seconds after the last test, hooks of the file among them
 const AFTER_FAILURE = 120; // seconds for all that follows a failed test
 const { pid } = process;
 const whole = Number(process.env.NEXACORE_TEST_SECONDS ?? 0);
@@ -40,5 +40,8 @@ afterEach((t) => {
     if (t.passed === false && !failed) failed = setTimeout(end, AFTER_FAILURE * 1000, `${AFTER_FAILURE} s after the first failure`).unref();
 });
 // The timers hold nobody up: they run only when something else does.
-after(() => void setTimeout(end, LINGER * 1000, `still running ${LINGER} s after the last test`).unref());
+after(() => {
+    const seconds = failed ? LINGER.failed : LINGER.passed;
+    setTimeout(end, seconds * 1000, `still running ${seconds} s after the last test`).unref();
+});
 if (whole > 0) setTimeout(end, whole * 1000, `not done within ${whole} s`).unref();

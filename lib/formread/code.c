@@ -3,19 +3,15 @@
  *
  * The rule not to break: nothing is put together from two readings; one of them is taken whole, and
  * where they do not agree the value is no longer sure. */
+#include "formread/code.h"
+
 #include "formread/text.h"
-#include "formread/values.h"
 
 #define LARGER     1.6f
 #define READINGS   3
 #define DOUBTFUL   0.55 /* below what SPEC 6 lets pass without a person */
 #define LETTER_YES 0.8  /* so sure must a reading be of letters where others see digits */
 #define OTHER_YES  0.85 /* so sure the one that sees something else */
-
-struct code_reading {
-    struct str normal, text;
-    double conf;
-};
 
 static bool is_letter(char c)
 {
@@ -42,18 +38,12 @@ static struct code_reading reading_of(const struct reading *rd, TessBaseAPI *api
     return r;
 }
 
-void code_settle(const struct reading *rd, PIX *crop, struct value *v)
+void code_weigh(const struct reading *rd, const struct code_reading *r, int n, struct value *v)
 {
-    struct code_reading r[READINGS];
     struct str now;
-    CLEANUP(pix_free) PIX *large = pixScale(crop, LARGER, LARGER);
-    if (large == NULL || v->conf <= 0 ||
-        field_normal(rd->arena, v->field, v->text, rd->order, &now) <= 0)
+    if (v->conf <= 0 || field_normal(rd->arena, v->field, v->text, rd->order, &now) <= 0)
         return;
-    r[0] = reading_of(rd, rd->fr->eng, crop);
-    r[1] = reading_of(rd, rd->fr->eng, large);
-    r[2] = reading_of(rd, rd->fr->spa, large);
-    for (int i = 0; i < READINGS; i++) {
+    for (int i = 0; i < n; i++) {
         struct str other = r[i].normal;
         if (other.n == 0 || str_eq(now, other))
             continue;
@@ -65,4 +55,18 @@ void code_settle(const struct reading *rd, PIX *crop, struct value *v)
             v->conf = v->conf < DOUBTFUL ? v->conf : DOUBTFUL;
         }
     }
+}
+
+void code_settle(const struct reading *rd, PIX *crop, struct value *v)
+{
+    struct code_reading r[READINGS];
+    struct str now;
+    CLEANUP(pix_free) PIX *large = pixScale(crop, LARGER, LARGER);
+    if (large == NULL || v->conf <= 0 ||
+        field_normal(rd->arena, v->field, v->text, rd->order, &now) <= 0)
+        return;
+    r[0] = reading_of(rd, rd->fr->eng, crop);
+    r[1] = reading_of(rd, rd->fr->eng, large);
+    r[2] = reading_of(rd, rd->fr->spa, large);
+    code_weigh(rd, r, READINGS, v);
 }

@@ -337,7 +337,8 @@ static double card_normal(struct arena *arena, enum field field, struct str raw,
     struct str digits = text_digits(arena, raw, true);
     size_t least = field == FIELD_CARD_NUMBER ? 12 : 3;
     size_t most = field == FIELD_CARD_NUMBER ? 19 : field == FIELD_CARD_CVV ? 4 : 6;
-    if (digits.n < least || digits.n > most)
+    size_t signs = text_fold(arena, raw).n; /* "Óscar Ríos" has signs like digits, but others too */
+    if (digits.n < least || digits.n > most || signs * 3 > digits.n * 4)
         return 0;
     *ret = digits;
     return 1;

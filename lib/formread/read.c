@@ -181,6 +181,8 @@ static enum language extract(struct formread *fr, struct arena *arena, struct fo
         form->value_count = values_find(&rd, &form->page[p], &form->lines[p], form->labels[p],
                                         form->label_count[p], form->values, form->value_count);
         secrets_find(&rd, &form->page[p], &form->lines[p], form->labels[p], form->label_count[p]);
+        cards_find(&rd, &form->page[p], form->labels[p], form->label_count[p], form->values,
+                   form->value_count);
         form->symptom_count =
             symptoms_find(&form->page[p], form->page[p].squares, form->brackets[p], form->labels[p],
                           form->label_count[p], form->symptoms, form->symptom_count, SYMPTOMS_MAX);

@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "formread/code.h"
 #include "formread/hand.h"
 #include "formread/text.h"
 

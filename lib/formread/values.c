@@ -7,6 +7,7 @@
 
 #include "formread/reread.h"
 #include "formread/text.h"
+#include "formread/writing.h"
 
 #define COLUMNS_MAX  64
 #define READ_WELL    0.6
@@ -250,8 +251,10 @@ static void candidate_find(const struct reading *rd, const struct page *page,
         c->words = (struct rect){0};
         words_inside(rd, page, lines, c);
     }
-    if (c->text.n == 0 && c->cells == 0) { /* writing that was not seen as words */
-        struct rect ink = ink_bounds(page, c->region);
+    if (c->text.n == 0 && c->cells == 0) {            /* writing that was not seen as words */
+        bool card = field_group(field) == GROUP_CARD; /* there, faint ink counts too */
+        struct rect ink =
+            card ? writing_bounds(page, c->region, (struct rect){0}) : ink_bounds(page, c->region);
         c->written = ink.h * 2 > page->em && ink.w * 4 > page->em;
     }
     struct str normal;
@@ -333,41 +336,6 @@ static struct rect value_ink(const struct page *page, const struct candidate *c)
     return ink;
 }
 
-/* Ink that goes on to the right, over gaps of a few letters: groups of digits in cells of their
- * own. */
-static struct rect ink_follow(const struct page *page, struct rect from, int end)
-{
-    int em = page->em, empty = 0;
-    struct rect ink = from;
-    end = end < from.x + 32 * em ? end : from.x + 32 * em;
-    for (int x = right_of(from); x < end && empty < 4; x += em) {
-        struct rect slice = {x, from.y, end - x < em ? end - x : em, from.h};
-        struct rect more = ink_bounds(page, slice);
-        empty = more.w > 1 && more.h * 4 > em ? 0 : empty + 1;
-        if (empty == 0)
-            ink = rect_join(ink, more);
-    }
-    return ink;
-}
-
-/* A card's value is all the ink of its place, not the words alone that could be read. `label` has
- * no width when the place is known from a learned layout. */
-static void secret_keep(const struct reading *rd, const struct page *page,
-                        const struct label *label, int end, const struct candidate *c)
-{
-    enum field field = (enum field)label->means;
-    struct rect r = c->cells > 0 ? c->region : rect_join(ink_bounds(page, c->region), c->words);
-    if (field_group(field) != GROUP_CARD || field == FIELD_CARD_HOLDER || r.w <= 0)
-        return;
-    r = ink_follow(page, r, field == FIELD_CARD_NUMBER ? end : right_of(r));
-    bool level = label->r.w > 0 && c->region.x >= right_of(label->r);
-    if (level) { /* faint ink from the label on, as high as the label */
-        struct rect line = {c->region.x, label->r.y, right_of(r) - c->region.x, label->r.h};
-        r = rect_join(r, line);
-    }
-    secret_add(rd, page, field, r);
-}
-
 static struct value value_read(const struct reading *rd, const struct page *page,
                                const struct label *label, int end, const struct candidate *c)
 {
@@ -375,7 +343,8 @@ static struct value value_read(const struct reading *rd, const struct page *page
     v.r = value_ink(page, c);
     if (c->cells == 0 && v.r.w > 0)
         v.r = ink_reach(page, v.r, page->em * 3 / 4);
-    secret_keep(rd, page, label, end, c);
+    struct secret_place place = {label->r, c->region, c->words, c->xs, c->cells, end};
+    secret_keep(rd, page, v.field, &place);
     if (v.r.w <= 0)
         return v;
     if (c->cells == 0) {

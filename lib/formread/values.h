@@ -56,16 +56,32 @@ int values_find(const struct reading *rd, const struct page *page, const struct 
 struct value value_read_at(const struct reading *rd, const struct page *page,
                            const struct lines *lines, enum field field, struct rect region);
 
-/* code.c: reads an insurance id again in other ways; `v` becomes the reading to be taken, surer or
- * less sure. `crop`: its place. */
-void code_settle(const struct reading *rd, PIX *crop, struct value *v);
-
-/* secrets.c: `r` of the page is blacked out as `field`, with a margin for strokes that reach over.
- */
+/* secrets.c: `r` of the page is blacked out as `field`, with a margin for strokes that reach over;
+ * in steps where the page leans. */
 void secret_add(const struct reading *rd, const struct page *page, enum field field, struct rect r);
-/* What stands in a card's block without a label that could be read: short numbers and codes. */
+
+/* Where a label's value was looked for. */
+struct secret_place {
+    struct rect label;         /* w 0: the place is known from a learned layout */
+    struct rect region, words; /* of the value; around the words read there */
+    const int *xs;             /* dividers of its character cells */
+    int cells;                 /* 0: none */
+    int end;                   /* x where the next label of the row begins */
+};
+/* Blacks out the value of a card's number, expiry or code: all the ink of its place and the cell
+ * around it, not the words alone that could be read. Other fields: nothing. */
+void secret_keep(const struct reading *rd, const struct page *page, enum field field,
+                 const struct secret_place *place);
+/* A word that was read well and has no digit: no part of a card's number. */
+bool word_is_print(const struct reading *rd, const struct word *w);
+/* Card numbers in free text, behind a word of paying. */
 void secrets_find(const struct reading *rd, const struct page *page, const struct lines *lines,
                   const struct label *labels, int label_count);
+
+/* cards.c: what is written in a card's block and is no label, no print and no other field's value:
+ * codes and numbers whose label was not read. `values`: of the form so far. */
+void cards_find(const struct reading *rd, const struct page *page, const struct label *labels,
+                int label_count, const struct value *values, int value_count);
 
 /* comb.c: true when `r` is a row of character cells; `xs` are its `n` dividers. */
 bool comb_is(const int *xs, int n, int em);

@@ -249,6 +249,19 @@ static void field_put(struct arena *arena, struct parsed_form *form, const json_
 
 /* ---- what to black out ---------------------------------------------------------------------- */
 
+/* Turned so that lines of a page lying on its side are level. */
+static struct parsed_box lying(struct parsed_box b, bool turned)
+{
+    return turned ? (struct parsed_box){b.y, b.x, b.h, b.w} : b;
+}
+
+/* The page lies on its side: its lines run up or down as it is shown. */
+static bool is_lying(const json_t *pages, int page)
+{
+    const json_t *one = json_array_get(pages, (size_t)page);
+    return json_integer_value(json_object_get(one, "rotation")) % 180 != 0;
+}
+
 static void redact(struct parsed_form *form, int page, struct parsed_box box, const char *kind)
 {
     if (page < 0 || box.w <= 0 || box.h <= 0)
@@ -260,20 +273,15 @@ static void redact(struct parsed_form *form, int page, struct parsed_box box, co
     form->redactions[form->redaction_count++] = (struct parsed_redaction){page, box, kind};
 }
 
-/* Turned so that lines of a page lying on its side are level. */
-static struct parsed_box lying(struct parsed_box b, bool turned)
-{
-    return turned ? (struct parsed_box){b.y, b.x, b.h, b.w} : b;
-}
-
 /* One rectangle around two of one number ("4111 1143 ..."): side by side on a line, the gap no
- * wider than a few letters. False when they are not. */
+ * wider than a few letters. False when they are not, and when there is no gap: the steps of a line
+ * that leans are not to become one large box. */
 static bool joined(struct parsed_box a, struct parsed_box b, struct parsed_box *ret)
 {
     double low = fmin(a.h, b.h), high = fmax(a.h, b.h);
     double gap = fmax(a.x, b.x) - fmin(a.x + a.w, b.x + b.w);
     double rows = fmin(a.y + a.h, b.y + b.h) - fmax(a.y, b.y);
-    if (rows < low * 0.6 || high > low * 2.5 || gap > low * 4)
+    if (rows < low * 0.6 || high > low * 2.5 || gap > low * 4 || gap <= 0)
         return false;
     double x = fmin(a.x, b.x), y = fmin(a.y, b.y);
     double right = fmax(a.x + a.w, b.x + b.w), bottom = fmax(a.y + a.h, b.y + b.h);
@@ -287,8 +295,7 @@ static void redactions_join(struct parsed_form *form, const json_t *pages)
     for (size_t i = 0; i < form->redaction_count; i++)
         for (size_t j = i + 1; j < form->redaction_count; j++) {
             struct parsed_redaction *a = &form->redactions[i], *b = &form->redactions[j];
-            const json_t *page = json_array_get(pages, (size_t)a->page);
-            bool turned = json_integer_value(json_object_get(page, "rotation")) % 180 != 0;
+            bool turned = is_lying(pages, a->page);
             struct parsed_box box;
             if (a->page != b->page || !str_eq(str_of(a->kind), str_of(b->kind)) ||
                 !joined(lying(a->box, turned), lying(b->box, turned), &box))
@@ -300,7 +307,8 @@ static void redactions_join(struct parsed_form *form, const json_t *pages)
 }
 
 /* The words of each span; `words` come in any order with their offsets. */
-static void spans_redact(struct parsed_form *form, struct str text, const json_t *words)
+static void spans_redact(struct parsed_form *form, struct str text, const json_t *words,
+                         const json_t *pages)
 {
     struct pan_span spans[SPANS_MAX];
     size_t n = pan_find(text, spans, SPANS_MAX), index;
@@ -319,7 +327,9 @@ static void spans_redact(struct parsed_form *form, struct str text, const json_t
         for (size_t i = 0; i < n; i++)
             if (start < (json_int_t)spans[i].end && end > (json_int_t)spans[i].start) {
                 struct parsed_box box = parsed_box_of(json_object_get(word, "box"));
-                redact(form, page, parsed_box_grown(box, 0.35), pan_kind_name(spans[i].kind));
+                bool turned = is_lying(pages, page);
+                box = lying(parsed_box_grown(lying(box, turned), 0.35), turned);
+                redact(form, page, box, pan_kind_name(spans[i].kind));
                 break;
             }
     }
@@ -443,7 +453,7 @@ static void reader_json_take(struct arena *arena, const json_t *root, struct par
     bool found = scrub(arena, (struct raw_text){text}).found;
     form->text = scrub(arena, (struct raw_text){open});
     form->text.found = form->text.found || found;
-    spans_redact(form, text, words);
+    spans_redact(form, text, words, json_object_get(root, "pages"));
     redactions_join(form, json_object_get(root, "pages"));
     json_array_foreach (fields, index, item)
         field_put(arena, form, item);

@@ -59,7 +59,7 @@ async function emergency(world, people, found) {
     await claim('an emergency form in Spanish pages the doctor on duty', async () => {
         const sent = await upload(world, EMERGENCY_ES);
         found.formId = sent.formId;
-        const event = await people.doctor.next('alert:new');
+        const event = await people.doctor.next('alert:new', { seconds: 240 });
         found.alertId = event.payload.alertId;
         found.name = event.payload.patientName;
         assert.ok(['CRITICAL', 'URGENT'].includes(event.payload.urgencyLevel), event.payload.urgencyLevel);
@@ -141,7 +141,7 @@ async function auditTrail(world, found) {
             r.action === action && r.actorUserId === userId(login) && r.targetTable === table && r.targetId === id && r.outcome === 'SUCCESS';
         return steps.filter((step) => !items.some(is(step)));
     };
-    await waitFor('audit rows', async () => (await missing()).length === 0, 45).catch(async (e) => {
+    await waitFor('audit rows', async () => (await missing()).length === 0).catch(async (e) => {
         throw new Error(`${e.message}: ${JSON.stringify(await missing())}`);
     });
     return `${steps.length} steps`;

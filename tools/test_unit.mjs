@@ -16,7 +16,7 @@ if (targetsOnly) {
 }
 const log = `${dir}/meson-logs/testlog.json`;
 rmSync(log, { force: true });
-spawnSync('meson', ['test', '-C', dir, '--no-rebuild', '--suite', suite, '--num-processes', '2'], {
+spawnSync('meson', ['test', '-C', dir, '--no-rebuild', '--suite', suite, '--num-processes', '2', '--timeout-multiplier', '10'], {
     env: { ...process.env, CMOCKA_MESSAGE_OUTPUT: 'TAP' },
     stdio: 'ignore',
 });

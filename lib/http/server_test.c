@@ -401,7 +401,7 @@ static void test_clients_that_leave_at_once_leave_nothing_behind(void **state)
             setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
         close(fd);
     }
-    for (int i = 0; i < 200 && http_server_stats(w.server).connections > 0; i++)
+    for (int i = 0; i < 3000 && http_server_stats(w.server).connections > 0; i++)
         usleep(20000);
     assert_int_equal(http_server_stats(w.server).connections, 0);
     struct answer a = client_once(&w, STR("GET /loop HTTP/1.1\r\n" H "\r\n"));

@@ -297,7 +297,7 @@ static void test_uploads_that_are_cut_off_leave_room_for_others(void **state)
         client_send(fd, (struct str){block, i % 3 ? 10 : sizeof(block)});
         close(fd);
     }
-    for (int i = 0; i < 250 && http_server_stats(w.server).connections > 0; i++)
+    for (int i = 0; i < 3000 && http_server_stats(w.server).connections > 0; i++)
         usleep(20000);
     assert_int_equal(http_server_stats(w.server).connections, 0);
     struct answer a = client_once(&w, STR("POST /upload HTTP/1.1\r\n" H "Content-Length: 2\r\n"

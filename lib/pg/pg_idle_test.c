@@ -76,8 +76,8 @@ static void test_a_sleepers_row_is_free_again_and_its_late_write_is_refused(void
     struct problem *p;
     pg_conn_idle(sleeper, 300);
     world_make(other);
-    change_to(&tx, sleeper, "the sleeper's"); /* and now it sleeps */
     int64_t start_us = clock_mono_us();
+    change_to(&tx, sleeper, "the sleeper's"); /* and now it sleeps */
     change_to(&second, other, "the other's"); /* waits for the row */
     right(pg_tx_commit(&second));
     pg_tx_end(&second);

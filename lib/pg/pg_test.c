@@ -552,7 +552,7 @@ static void test_a_slow_answer_is_given_up_and_not_waited_for_twice(void **state
     pg_tx_end(&tx);
     wrong(pg_tx_begin(&tx, b->conn, b->arena, PG_READ, NULL, NULL, 0), PROBLEM_UNAVAILABLE);
     pg_tx_end(&tx);
-    assert_true(clock_mono_us() - start < 1500000);
+    assert_true(clock_mono_us() - start < 4000000); /* it would take 5 s */
     nanosleep(&(struct timespec){0, 400000000}, NULL);
     pg_conn_timeout(b->conn, 4000);
     assert_int_equal(ask(b, b->conn, &one), 1);

@@ -243,7 +243,7 @@ async function threeTimes(formIds) {
             await sleep(random() * 1500);
             for (const queue of queues)
                 for (const formId of formIds)
-                    await queue.add(queue.name, { formId, clinicId }, { jobId: `again${again}-${formId}-${Date.now()}`, removeOnComplete: true });
+                    await queue.add(queue.name, { formId, clinicId }, { jobId: `again${again}-${formId}-${Date.now()}`, attempts: 5, backoff: 1000, removeOnComplete: true });
         }
     } finally {
         await Promise.all(queues.map((q) => q.close()));

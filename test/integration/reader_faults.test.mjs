@@ -14,7 +14,7 @@ import { crop, pngRead, pngWrite } from '../lib/pictures.mjs';
 import { plainForm } from '../lib/plain_form.mjs';
 import { formBytes, startWorld } from '../lib/world.mjs';
 
-const PATIENCE_S = 10; // above what a page takes in a sanitizer build on a busy machine
+const PATIENCE_S = 20; // above what a page takes in a sanitizer build on a busy machine
 const HANGS = Number(process.env.HANGS ?? 1);
 // Long enough to be met while it is read, and without a card, so that it is read once.
 const FORM = pngWrite(crop(pngRead(formBytes('en-below-unwell.png')), 0, 0, 1700, 620));

@@ -30,11 +30,13 @@ export async function openBrowser({ size = sizes.desktop, locale = 'es-CO', ...o
     const context = await chromium.launchPersistentContext(profile, {
         executablePath: process.env.NEXACORE_CHROMIUM ?? '/usr/bin/chromium',
         headless: true,
+        timeout: 120_000,
         args: FLAGS,
         viewport: size,
         locale,
         ...options,
     });
+    context.setDefaultTimeout(90_000); // no claim: a loaded machine needs it
     const page = context.pages()[0] ?? (await context.newPage());
     const complaints = [];
     page.on('console', (m) => m.type() === 'error' && complaints.push(m.text()));

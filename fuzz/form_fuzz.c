@@ -22,7 +22,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 #define PAGES_MAX 2
-#define WORDS_FED 120
+#define WORDS_FED 60
 #define ARENA_MAX (256U << 20)
 
 /* ---- the input's bytes, zeros after the last ------------------------------------------------- */
@@ -326,7 +326,7 @@ static void file_draw(struct arena *arena, struct buf *file)
 {
     buf_add(file, "II*\0\x08\0\0\0", 8);
     for (unsigned pages = 1 + (take(8) == 0); pages > 0; pages--) {
-        struct sheet s = {40 + (int)take(120), 40 + (int)take(120), NULL};
+        struct sheet s = {40 + (int)take(80), 40 + (int)take(80), NULL};
         s.grey = arena_alloc(arena, (size_t)(s.w * s.h));
         fill(&s, (struct rect){0, 0, s.w, s.h}, PAPER);
         for (unsigned shapes = take(24); shapes > 0; shapes--)

@@ -2,10 +2,10 @@
 // Damaged files against the jailed reader: how many it refuses, reads, crashes or hangs on, and that
 // nothing of it is left behind. Not a test of CI: it takes a quarter of an hour of a quiet core.
 //
-//   node fuzz/reader_mutations.mjs [--count 10000] [--seed 1] [--build build] [--keep DIR]
+//   node fuzz/reader_mutations.mjs [--count 10000] [--from 0] [--seed 1] [--build build] [--keep DIR]
 //
 // The files are small pages of each type and depth, damaged by a seeded generator, so a run can be
-// repeated. Some damage is put right on the outside (checksums, packing), so that it gets past the
+// repeated, and gone on with (--from). Some damage is put right on the outside (checksums, packing), so that it gets past the
 // decoder to what reads the page. A file that was not read in time is tried once more alone: a busy
 // machine is slow, a hang stays one. Files that crashed or hung the child go to --keep. Exit status 1:
 // something got out (the parent died, a file or process was left, or the child grew beyond its limit).
@@ -22,7 +22,7 @@ import { crop, exif, jpegWrite, pngChunk, pngRead, pngWrite, tiffWrite } from '.
 
 const root = resolve(import.meta.dirname, '..');
 const { values: options } = parseArgs({
-    options: { count: { type: 'string', default: '10000' }, seed: { type: 'string', default: '1' }, build: { type: 'string', default: 'build' }, keep: { type: 'string' } },
+    options: { count: { type: 'string', default: '10000' }, from: { type: 'string', default: '0' }, seed: { type: 'string', default: '1' }, build: { type: 'string', default: 'build' }, keep: { type: 'string' } },
 });
 const BATCH = 200; // loading the models costs as much as some pages
 const MEMORY_MAX_KB = 1536 * 1024; // the jail's own limit
@@ -184,6 +184,7 @@ async function main() {
     const from = Date.now();
     for (let n = 0; n < count; n += BATCH) {
         const batch = Array.from({ length: Math.min(BATCH, count - n) }, (_, i) => ({ ...damaged(all), name: `${n + i}` }));
+        if (n < Number(options.from)) continue;
         batch.forEach((f) => (f.name += `.${f.type}`) && fs.writeFileSync(join(dir, f.name), f.bytes));
         const { signal, lines } = await read(binary, dir, batch.map((f) => f.name));
         if (signal || lines.length !== batch.length) wrong.push(`batch at ${n}: ${lines.length} of ${batch.length} answered, signal ${signal}`);

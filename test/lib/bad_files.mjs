@@ -94,6 +94,18 @@ export function pdfPage(lines, { rules = [], catalog = '', page = '', more = [],
     ], info ? `/Info ${at} 0 R` : '');
 }
 
+// A grey JPEG of w x h pixels as one page of US letter, with the text `layer` (lines as above) over it
+// that nobody sees: what a scanner's own OCR leaves.
+export const pdfScan = (jpeg, w, h, layer) =>
+    pdf([
+        '<</Type/Catalog/Pages 2 0 R>>',
+        '<</Type/Pages/Kids[3 0 R]/Count 1>>',
+        '<</Type/Page/Parent 2 0 R/MediaBox[0 0 612 792]/Contents 6 0 R/Resources<</Font<</F 4 0 R>>/XObject<</I 5 0 R>>>>>>',
+        '<</Type/Font/Subtype/Type1/BaseFont/Helvetica/Encoding/WinAnsiEncoding>>',
+        stream(`/Type/XObject/Subtype/Image/Width ${w}/Height ${h}/ColorSpace/DeviceGray/BitsPerComponent 8/Filter/DCTDecode`, jpeg),
+        stream('', Buffer.from(`q 612 0 0 792 0 0 cm /I Do Q\n${layer.map(([x, y, size, text]) => `BT 3 Tr /F ${size} Tf ${x} ${792 - y} Td (${escaped(text)}) Tj ET`).join('\n')}`, 'latin1')),
+    ]);
+
 // A PDF of objects packed in object streams with a packed index (ISO 32000-1, 7.5.7 and 7.5.8): a
 // million small objects are a few megabytes.
 export function pdfPacked(objects) {

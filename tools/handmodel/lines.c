@@ -79,7 +79,7 @@ static struct hand hand_make(void)
     h.shake = often(0.6) ? between(0, 0.06) : 0;
     h.weight = between(-0.03, 0.07) * SIZE;
     h.stretch = between(0.75, 1.35);
-    h.hollow = often(0.06);
+    h.hollow = often(0.08);
     h.wave = often(0.3) ? between(0, 0.06) * SIZE : 0;
     h.wave_length = between(2, 8) * SIZE;
     return h;

@@ -96,5 +96,5 @@ learn() { # MINUTES
 }
 half=$(awk -v m="$minutes" 'BEGIN { print m / 2 }')
 learn "$half" # all lines; then numbers for the most part, which is what the reader asks it for
-RATE=1.2e-3 WORDS=0.12 learn "$half"
+RATE=5e-4 WORDS=0.1 learn "$half"
 echo "made $work/model/hand.bin; to use it: cp $work/model/hand.bin data/hand.bin"

@@ -10,9 +10,9 @@ const below = n => {
 const digits = n => Array.from({ length: n }, () => below(10)).join('');
 const one = list => list[below(list.length)];
 const two = n => String(n).padStart(2, '0');
-const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec',
-  'ene', 'feb', 'mar', 'abr', 'mayo', 'jun', 'jul', 'ago', 'sept', 'oct', 'nov', 'dic', 'January',
-  'April', 'August', 'enero', 'marzo', 'agosto', 'octubre'];
+const months = `Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec ene feb mar abr mayo jun jul ago sept oct nov dic
+  January February March April June July August September October November December
+  enero febrero marzo abril junio julio agosto septiembre octubre noviembre diciembre`.split(/\s+/);
 const letters = n => Array.from({ length: n }, () => one([...'ABCDEFGHIJKLMNOPQRSTUVWXYZ'])).join('');
 const numbers = [
   () => {
@@ -43,7 +43,8 @@ const numbers = [
   () => one([`${letters(1 + below(4))}${one(['', '-', ' '])}${digits(5 + below(5))}`,
     `${letters(3)}-${digits(4)}-${digits(4)}`, `${digits(4)}-${digits(6)}-${digits(2)}`,
     `${letters(1)}${digits(3)} ${digits(3)} ${digits(3)}`, digits(6),
-    `${letters(2)}${digits(3)}${letters(1)}${digits(4)}`]),
+    `${letters(2)}${digits(3)}${letters(1)}${digits(4)}`, `${digits(9)}${letters(1)}`,
+    `${digits(1)}${letters(2)}${digits(1)}-${letters(2)}${digits(1)}-${letters(2)}${digits(2)}`]),
 ];
 const words = process.argv.slice(4)
   .flatMap(file => readFileSync(file, 'utf8').split('\n'))

@@ -1,12 +1,14 @@
 #!/usr/bin/python3
 """Teaches the reader's model of handwriting: train.py STRIPS_DIR OUT_DIR MINUTES [HELD_OUT...]
 
-RATE is the first learning rate (2e-3), WORDS the share of lines of words learned from (1).
-STRIPS_DIR holds files of strips as lines.c writes them (more may come while this runs); HELD_OUT are
-files never learned from. OUT_DIR/model.pt is the state to go on from, OUT_DIR/hand.bin what the
-reader links in (see export). The rule not to break: shapes here are those of lib/formread/hand.c.
+RATE is the first learning rate (2e-3), WORDS the share of lines of words learned from (1), BEND the
+share of batches that are bent (0.75). STRIPS_DIR holds files of strips as lines.c writes them (more
+may come while this runs); HELD_OUT are files never learned from, of which the last one decides which
+state is kept. OUT_DIR/model.pt is the state to go on from (the mean of the last steps' weights),
+OUT_DIR/hand.bin what the reader links in (see export).
+The rule not to break: shapes here are those of lib/formread/hand.c.
 """
-import glob, math, os, random, struct, sys, time
+import copy, glob, math, os, random, struct, sys, time
 import numpy as np
 import torch
 from torch import nn
@@ -106,6 +108,25 @@ def tensors(batch, wear):
     return torch.from_numpy(x), widths, signs, lengths
 
 
+def bend(x, widths):
+    """The same lines in other hands: wider, leaning, uneven, thicker or thinner, higher or lower."""
+    n, _, h, w = x.shape
+    wide = math.exp(random.uniform(-.25, .25))
+    new = max(16, round(w * wide / 4) * 4)
+    y, z = torch.meshgrid(torch.linspace(-1, 1, h), torch.linspace(-1, 1, new), indexing="ij")
+    off = nn.functional.interpolate(torch.randn(n, 2, 4, max(3, new // 16)), (h, new), mode="bilinear")
+    much = torch.rand(n, 1, 1) * (torch.rand(n, 1, 1) < .7)
+    tall, up = torch.exp(torch.rand(n, 1, 1) * .3 - .1), torch.rand(n, 1, 1) * .16 - .08
+    lean = (torch.rand(n, 1, 1) - .5) * .5
+    across = z + off[:, 0] * much * 3.0 / new + y * lean * h / new
+    down = y * tall + up + off[:, 1] * much * 2.4 / h
+    x = nn.functional.grid_sample(x, torch.stack((across, down), -1), align_corners=False)
+    thick = (torch.rand(n, 1, 1, 1) - .4) * 1.1
+    fat, thin = nn.functional.max_pool2d(x, 3, 1, 1), -nn.functional.max_pool2d(-x, 3, 1, 1)
+    x = torch.where(thick > 0, x + (fat - x) * thick, x + (x - thin) * thick)
+    return x, torch.clamp((widths.float() * 4 * new / w + 3).long() // 4, max=new // 4)
+
+
 def distance(a, b):
     row = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):
@@ -116,7 +137,7 @@ def distance(a, b):
 
 
 def measure(net, strips):
-    """Share of wrong signs and of wrong lines: of numbers and of words."""
+    """Share of wrong signs and of wrong lines, of numbers and of words, as a text; and the first alone."""
     net.eval()
     wrong = {True: [0, 0, 0, 0], False: [0, 0, 0, 0]}
     with torch.no_grad():
@@ -133,8 +154,9 @@ def measure(net, strips):
                 w[2] += read != signs
                 w[3] += 1
     net.train()
-    return " ".join("%s %.1f%% of signs %.1f%% of lines" % ("numbers" if k else "words", 100 * w[0] / max(1, w[1]),
+    text = " ".join("%s %.1f%% of signs %.1f%% of lines" % ("numbers" if k else "words", 100 * w[0] / max(1, w[1]),
                     100 * w[2] / max(1, w[3])) for k, w in wrong.items())
+    return text, wrong[True][0] / max(1, wrong[True][1])
 
 
 def export(net, path):
@@ -161,6 +183,27 @@ def export(net, path):
     net.train()
 
 
+def mean_move(mean, net, steps):
+    """The mean of the weights of the last steps: what is kept."""
+    keep = min(0.9985, (steps + 1) / (steps + 20))
+    with torch.no_grad():
+        for a, b in zip(mean.state_dict().values(), net.state_dict().values()):
+            if a.dtype.is_floating_point:
+                a.lerp_(b, 1 - keep)
+
+
+def keep_better(mean, held, out, top):
+    """Reports on the held-out files; keeps `mean` when it is better on the last. Returns the best share."""
+    share = 0.0
+    for name, strips in held.items():
+        text, share = measure(mean, strips)
+        print("   ", os.path.basename(name), text, flush=True)
+    if not held or share < top:
+        torch.save(mean.state_dict(), os.path.join(out, "model.pt"))
+        export(mean, os.path.join(out, "hand.bin"))
+    return min(share, top)
+
+
 def main():
     strips_dir, out, minutes = sys.argv[1], sys.argv[2], float(sys.argv[3])
     held = {path: strips_load(path)[:1200] for path in sys.argv[4:]}
@@ -172,7 +215,9 @@ def main():
     state = os.path.join(out, "model.pt")
     if os.path.exists(state):
         net.load_state_dict(torch.load(state))
+    mean, bent = copy.deepcopy(net), float(os.environ.get("BEND", ".75"))
     print("parameters", sum(p.numel() for p in net.parameters()), flush=True)
+    top = keep_better(mean, held, out, 2.0) if os.path.exists(state) else 2.0
     start, steps, shown, lines, loss_sum, since, used = time.time(), 0, time.time(), 0, 0.0, 0, {}
     loss_of = nn.CTCLoss(zero_infinity=True)
     rate = float(os.environ.get("RATE", "2e-3"))
@@ -191,21 +236,24 @@ def main():
             for group in best.param_groups:  # warm up, then down to nothing, slowly at the end
                 group["lr"] = rate * min(1, (steps + 1) / 200) * (0.01 + 0.99 * (1 + math.cos(math.pi * part)) / 2)
             x, widths, signs, lengths = tensors(batch, True)
+            if random.random() < bent:
+                other, narrower = bend(x, widths)
+                if (narrower >= lengths * 1.3).all():  # there must be room for all signs
+                    x, widths = other, narrower
+            x = x.contiguous(memory_format=torch.channels_last)
             scores = net(x).log_softmax(1).permute(2, 0, 1)
             loss = loss_of(scores, signs, torch.clamp(widths, max=scores.shape[0]), lengths)
             best.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(net.parameters(), 5.0)
             best.step()
+            mean_move(mean, net, steps)
             steps, lines, loss_sum, since = steps + 1, lines + len(batch), loss_sum + loss.item(), since + 1
             done = part >= 1
-            if done or time.time() - shown > 150 or steps == 100:
+            if done or time.time() - shown > 600:
                 print("%4.0f min %d steps %d lines loss %.3f" % ((time.time() - start) / 60, steps, lines,
                       loss_sum / since), flush=True)
-                for name, strips in held.items():
-                    print("   ", os.path.basename(name), measure(net, strips), flush=True)
-                torch.save(net.state_dict(), state)
-                export(net, os.path.join(out, "hand.bin"))
+                top = keep_better(mean, held, out, top)
                 shown, loss_sum, since = time.time(), 0.0, 0
             if done:
                 break

@@ -4,9 +4,10 @@
 #include "formread/brick.h"
 #include "formread/reread.h"
 
-#define BLANK     215 /* grey of paper */
-#define INK       170 /* darker than this is ink */
-#define DOTS_MANY 10  /* specks at one height are a dotted leader */
+#define BLANK      215 /* grey of paper */
+#define INK        170 /* darker than this is ink */
+#define LARGE_MANY 20  /* of dots that a fax could have made of letters */
+#define DOTS_MANY  10  /* specks at one height are a dotted leader */
 
 /* Blanks the runs of `length` or more pixels, and a pixel around them. */
 static void runs_blank(PIX *pix, PIX *bin, int length, bool level)
@@ -17,6 +18,19 @@ static void runs_blank(PIX *pix, PIX *bin, int length, bool level)
     CLEANUP(pix_free) PIX *wide = runs ? brick_dilate(runs, 3, 3) : NULL;
     if (wide != NULL)
         pixPaintThroughMask(pix, wide, 0, 0, BLANK);
+}
+
+/* Blanks level runs: rests of ruled lines. Over and under the writing shorter ones go than within
+ * it, where the bars of "555" make one too. */
+static void level_blank(PIX *pix, PIX *bin, int em)
+{
+    CLEANUP(pix_free) PIX *outer = pixCopy(NULL, bin);
+    int h = pixGetHeight(pix), pad = em / 3;
+    if (outer == NULL)
+        return;
+    pixRasterop(outer, 0, pad, pixGetWidth(outer), h - 2 * pad, PIX_CLR, NULL, 0, 0);
+    runs_blank(pix, outer, em * 5 / 2, true);
+    runs_blank(pix, bin, em * 4, true);
 }
 
 /* Blanks the sides of a frame: upright runs over nearly all of the height, close to the ends. */
@@ -31,23 +45,24 @@ static void sides_blank(PIX *pix, PIX *bin, int reach)
     pixPaintThroughMask(pix, wide, 0, 0, BLANK);
 }
 
-/* Blanks specks that stand in a row: a dotted leader. */
-static void leader_blank(PIX *pix, PIX *bin, int em)
+/* Blanks specks of at most `most_w` x `most_h` where at least `many` stand in a row: a dotted
+ * leader. */
+static void leader_blank(PIX *pix, PIX *bin, int most_w, int most_h, int many)
 {
     BOXA *parts = pixConnCompBB(bin, 8);
-    int h = pixGetHeight(pix), n = parts ? boxaGetCount(parts) : 0;
-    int *at = lept_calloc((size_t)h + 4, sizeof(int));
-    l_int32 x, y, w, bh;
+    int height = pixGetHeight(pix), n = parts ? boxaGetCount(parts) : 0;
+    int *at = lept_calloc((size_t)height + 4, sizeof(int));
+    l_int32 x, y, w, h;
     for (int i = 0; at && i < n; i++)
-        if (boxaGetBoxGeometry(parts, i, &x, &y, &w, &bh) == 0 && w <= em / 4 && bh <= em / 5)
-            at[y + bh / 2 + 2]++;
+        if (boxaGetBoxGeometry(parts, i, &x, &y, &w, &h) == 0 && w <= most_w && h <= most_h)
+            at[y + h / 2 + 2]++;
     for (int i = 0; at && i < n; i++) {
-        if (boxaGetBoxGeometry(parts, i, &x, &y, &w, &bh) != 0 || w > em / 4 || bh > em / 5)
+        if (boxaGetBoxGeometry(parts, i, &x, &y, &w, &h) != 0 || w > most_w || h > most_h)
             continue;
-        int row = y + bh / 2 + 2;
-        if (at[row - 2] + at[row - 1] + at[row] + at[row + 1] + at[row + 2] < DOTS_MANY)
+        int row = y + h / 2 + 2;
+        if (at[row - 2] + at[row - 1] + at[row] + at[row + 1] + at[row + 2] < many)
             continue;
-        BOX *dot = boxCreate(x - 1, y - 1, w + 2, bh + 2);
+        BOX *dot = boxCreate(x - 1, y - 1, w + 2, h + 2);
         pixSetInRectArbitrary(pix, dot, BLANK);
         boxDestroy(&dot);
     }
@@ -69,8 +84,9 @@ PIX *crop_make(const struct page *page, struct rect r)
     CLEANUP(pix_free) PIX *bin = part ? pixThresholdToBinary(part, INK) : NULL;
     if (bin == NULL)
         return NULL;
-    runs_blank(part, bin, em * 5 / 2, true);
+    level_blank(part, bin, em);
     sides_blank(part, bin, pad + em / 4);
-    leader_blank(part, bin, em);
+    leader_blank(part, bin, em / 4, em / 5, DOTS_MANY);
+    leader_blank(part, bin, em / 3, em / 3, LARGE_MANY);
     return pixAddBorder(part, 10, BLANK);
 }

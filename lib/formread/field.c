@@ -271,18 +271,59 @@ static double phone_normal(struct arena *arena, struct str raw, struct str *ret)
     return digits.n == 10 ? fit : 0.4;
 }
 
+/* False when the digits stand in groups as no id has them: with two dashes 3-2-4, with points
+ * thousands. One of them was lost or read twice then. */
+static bool id_groups_fit(struct str raw)
+{
+    size_t group[4] = {0}, count = 0;
+    char between = 0;
+    for (size_t i = 0; i < raw.n; i++) {
+        char c = raw.p[i];
+        if (c >= '0' && c <= '9') {
+            group[count]++;
+        } else if ((c == '-' || c == '.') && (between == 0 || between == c) && count < 3) {
+            between = c;
+            count++;
+        } else {
+            return true; /* some other way to write one */
+        }
+    }
+    if (between == '-' && count == 2)
+        return group[0] == 3 && group[1] == 2 && group[2] == 4;
+    for (size_t i = 1; between == '.' && i <= count; i++)
+        if (group[i] != 3)
+            return false;
+    return true;
+}
+
 static double national_id_normal(struct arena *arena, struct str raw, struct str *ret)
 {
     struct str clear = text_digits(arena, raw, false), digits = text_digits(arena, raw, true);
     if (digits.n < 6 || digits.n > 10 || clear.n * 2 < digits.n) /* "SÍ NO" is no number */
         return 0;
     *ret = digits;
-    return clear.n == digits.n ? 1 : 0.7;
+    return (clear.n == digits.n ? 1 : 0.7) * (id_groups_fit(str_trim(raw)) ? 1 : 0.6);
 }
 
 static bool is_separator(char c)
 {
     return c == ' ' || c == '-' || c == '.' || c == '/';
+}
+
+/* False for what looks like a Medicare number (1EG4-TE5-MK73) but has a letter where those have a
+ * digit or the other way round: a 0 read as O, an S as 5. */
+static bool medicare_fits(const char *code, size_t n)
+{
+    static const char form[] = "NAXN-AXN-AANN"; /* X: either */
+    size_t wrong = 0;
+    if (n != sizeof(form) - 1 || code[4] != '-' || code[8] != '-')
+        return true;
+    bool medicare = code[0] >= '0' && code[0] <= '9' && code[1] >= 'A' && code[1] <= 'Z';
+    for (size_t i = 0; i < n; i++) {
+        bool digit = code[i] >= '0' && code[i] <= '9';
+        wrong += (form[i] == 'N' && !digit) || (form[i] == 'A' && digit);
+    }
+    return !medicare || wrong == 0;
 }
 
 /* Upper-case letters and digits, dashes kept; at least four digits. */
@@ -307,6 +348,8 @@ static double insurance_id_normal(struct arena *arena, struct str raw, struct st
     if (n < 5 || n > 24 || digits < 4)
         return 0;
     *ret = (struct str){out, n};
+    if (!medicare_fits(out, n))
+        return 0.35;
     return letters <= 4 ? 1 : 0.5;
 }
 

@@ -161,6 +161,28 @@ static void test_ids_and_names_keep_what_belongs_to_them(void **state)
     check_field(FIELD_FULL_NAME, "12/31", NULL);
 }
 
+static double fit_of(enum field field, const char *raw)
+{
+    struct str got;
+    return field_normal(arena, field, str_of(raw), DATE_DAY_FIRST, &got);
+}
+
+static void test_an_id_in_the_wrong_groups_is_doubtful(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"964-33-9221", "1.083.666.069", "79.345.120", "964339221"};
+    static const char *const bad[] = {"964-33-921", "96-33-9221", "1.083.66.069", "79.345.12"};
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        assert_true(fit_of(FIELD_NATIONAL_ID, good[i]) >= 1);
+    for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+        double fit = fit_of(FIELD_NATIONAL_ID, bad[i]);
+        assert_true(fit > 0 && fit < 0.7);
+    }
+    double medicare = fit_of(FIELD_INSURANCE_ID, "1EG4-TE5-MK73");
+    assert_true(fit_of(FIELD_INSURANCE_ID, "1EG4-TEO-MKS3") < medicare * 0.8);
+    assert_true(fit_of(FIELD_INSURANCE_ID, "0067-619363-00") >= 1);
+}
+
 static void test_folding_drops_accents_and_signs(void **state)
 {
     (void)state;
@@ -321,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_vitals_have_one_unit_and_a_possible_range),
         cmocka_unit_test(test_usual_vitals_are_preferred_and_rare_ones_not_refused),
         cmocka_unit_test(test_ids_and_names_keep_what_belongs_to_them),
+        cmocka_unit_test(test_an_id_in_the_wrong_groups_is_doubtful),
         cmocka_unit_test(test_folding_drops_accents_and_signs),
         cmocka_unit_test(test_pixels_are_limited_from_the_header),
         cmocka_unit_test(test_tiff_pages_are_counted_without_decoding),

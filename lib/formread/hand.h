@@ -17,6 +17,7 @@ enum hand_signs {
     HAND_DIGITS, /* digits and the signs between them: phone, id, card */
     HAND_NUMBER, /* the same, and letters of units */
     HAND_CODE,   /* digits and capital letters */
+    HAND_DATE,   /* digits and signs between them; letters of months' names if they are clear */
     HAND_TEXT,   /* all */
 };
 

@@ -13,6 +13,7 @@
 #define LONGEST 200
 #define FAINT   0.002f /* a sign less likely than this at a column is not tried there */
 #define TRIED   12     /* signs tried at a column */
+#define RARE    0.2f   /* a letter in a date */
 
 struct prefix {
     unsigned char sign[LONGEST]; /* 1..count */
@@ -36,30 +37,36 @@ bool signs_split(struct str line, struct signs *ret)
     return ret->count > 0;
 }
 
-static bool sign_allowed(const char *sign, enum hand_signs allowed)
+/* What a sign's probability is multiplied by; 0: it does not stand here. */
+static float sign_weight(const char *sign, enum hand_signs allowed)
 {
     bool single = sign[1] == 0, digit = single && sign[0] >= '0' && sign[0] <= '9';
     bool between = single && strchr("/-.,()+: ", sign[0]);
     bool capital = single && sign[0] >= 'A' && sign[0] <= 'Z';
     if (allowed == HAND_TEXT || digit)
-        return true;
+        return 1;
     if (allowed == HAND_DIGITS)
         return between;
     if (allowed == HAND_CODE)
         return capital || (single && strchr("-./ ", sign[0]));
+    if (allowed == HAND_DATE) /* those of months' names; most dates have none */
+        return between ? 1
+               : single && strchr("ABCDEFGHIJLMNOPRSTUVYZabcdefghijlmnoprstuvyz", sign[0]) != NULL
+                   ? RARE
+                   : 0;
     return between || strcmp(sign, "°") == 0 || (single && strchr("%CFHgmbplrin", sign[0]));
 }
 
-/* One column's scores to probabilities of what is allowed. */
-static void column_soften(float *column, int classes, const bool *allowed)
+/* One column's scores to probabilities, each multiplied by its weight. */
+static void column_soften(float *column, int classes, const float *weight)
 {
     float top = column[0];
     for (int c = 1; c < classes; c++)
-        if (allowed[c] && column[c] > top)
+        if (weight[c] > 0 && column[c] > top)
             top = column[c];
     float sum = 0;
     for (int c = 0; c < classes; c++) {
-        column[c] = allowed[c] ? expf(column[c] - top) : 0;
+        column[c] = weight[c] > 0 ? weight[c] * expf(column[c] - top) : 0;
         sum += column[c];
     }
     for (int c = 0; c < classes; c++)
@@ -171,16 +178,16 @@ int hand_decode(struct arena *arena, const struct signs *signs, float *scores, i
 {
     struct prefix *now = arena_array(arena, BEAM, sizeof(*now));
     struct prefix *next = arena_array(arena, 2 * BEAM, sizeof(*next));
-    bool allow[SIGNS_MAX + 1] = {true};
+    float weight[SIGNS_MAX + 1] = {1};
     int classes = signs->count + 1, count = 1, tried[TRIED + 1];
     for (int c = 1; c < classes; c++)
-        allow[c] = sign_allowed(signs->text[c - 1], allowed);
+        weight[c] = sign_weight(signs->text[c - 1], allowed);
     now[0].n = 0;
     now[0].blank = 1;
     now[0].held = 0;
     for (int x = 0; x < columns; x++) {
         float *column = scores + (size_t)x * (size_t)classes;
-        int n = (column_soften(column, classes, allow), column_signs(column, classes, tried));
+        int n = (column_soften(column, classes, weight), column_signs(column, classes, tried));
         int more = 0;
         for (int i = 0; i < count; i++)
             prefix_extend(&now[i], column, tried, n, next, &more);

@@ -80,6 +80,17 @@ static void test_a_letter_is_never_read_where_digits_stand(void **state)
     assert_true(n >= 1 && says(read[0], "7") && read[0].conf < 0.6);
 }
 
+static void test_a_letter_in_a_date_must_be_clear(void **state)
+{
+    (void)state;
+    const double doubtful[][4] = {{0.1, 0.3, 0, 0.6}}, clear[][4] = {{0.05, 0.05, 0, 0.9}};
+    struct hand_text read[HAND_BEST];
+    assert_true(decode(doubtful, 1, HAND_TEXT, read) >= 1 && says(read[0], "O"));
+    assert_true(decode(doubtful, 1, HAND_DATE, read) >= 1 && says(read[0], "1"));
+    assert_true(decode(clear, 1, HAND_DATE, read) >= 1 && says(read[0], "O"));
+    assert_true(read[0].conf < 0.9);
+}
+
 /* `text` drawn in leptonica's own letters, on paper of grey `paper`. */
 static PIX *drawn(const char *text, int paper)
 {
@@ -149,6 +160,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_doubled_sign_needs_a_gap, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_letter_is_never_read_where_digits_stand, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_a_letter_in_a_date_must_be_clear, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_drawn_number_is_read_dark_or_faint, setup, teardown),
         cmocka_unit_test_setup_teardown(test_empty_paper_and_huge_lines_do_no_harm, setup,
                                         teardown),

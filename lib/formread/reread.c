@@ -55,6 +55,8 @@ static enum hand_signs signs_of(enum field field)
         return HAND_DIGITS;
     case FIELD_INSURANCE_ID:
         return HAND_CODE;
+    case FIELD_DATE_OF_BIRTH:
+        return HAND_DATE;
     case FIELD_TEMPERATURE:
         return HAND_NUMBER;
     default:
@@ -74,18 +76,24 @@ static bool is_exact(enum field field)
 static bool best_value(const struct reading *rd, enum field field, const struct hand_text *read,
                        int n, struct value *ret)
 {
-    double best = 0;
+    struct str folded[VARIANTS * HAND_BEST];
+    double fit[VARIANTS * HAND_BEST], likely[VARIANTS * HAND_BEST], best = 0;
     for (int i = 0; i < n; i++) {
         struct str normal;
-        double fit = field_normal(rd->arena, field, read[i].text, rd->order, &normal), sum = 0;
-        for (int k = 0; k < n && fit > 0; k++)
-            sum += same_normal(rd, field, read[i].text, read[k].text) ? read[k].conf : 0;
-        double weight = fit * sum * field_likely(field, normal);
+        fit[i] = field_normal(rd->arena, field, read[i].text, rd->order, &normal);
+        likely[i] = field_likely(field, normal);
+        folded[i] = text_fold(rd->arena, normal);
+    }
+    for (int i = 0; i < n; i++) {
+        double sum = 0;
+        for (int k = 0; k < n && fit[i] > 0; k++)
+            sum += fit[k] > 0 && str_eq(folded[i], folded[k]) ? read[k].conf : 0;
+        double weight = fit[i] * sum * likely[i];
         if (weight <= best)
             continue;
         best = weight;
         ret->text = read[i].text;
-        ret->fit = fit;
+        ret->fit = fit[i];
         ret->conf = sum > 1 ? 1 : sum;
     }
     return best > 0;

@@ -10,6 +10,7 @@
 #include "formread/writing.h"
 
 #define COLUMNS_MAX  64
+#define GROW_MOST    6 /* steps of one and a half letters */
 #define READ_WELL    0.6
 #define OTHERS_HABIT 0.15 /* of a label: less than writing at a place says for it */
 
@@ -318,6 +319,26 @@ static void value_read_again(const struct reading *rd, const struct page *page,
     value_reread(rd, crop, c->cells == 0 && v->r.h > page->em * 9 / 5, v);
 }
 
+/* `near` grown to the sides within `region` while its ink is cut off there: letters that Tesseract
+ * left out before or after the words it read. */
+static struct rect words_grow(const struct page *page, struct rect near, struct rect region)
+{
+    int step = page->em * 3 / 2;
+    for (int side = 0; side < 2; side++) {
+        for (int tries = 0; tries < GROW_MOST; tries++) {
+            int edge = side ? right_of(near) : near.x;
+            struct rect slice = {side ? edge - 3 : edge, near.y, 3, near.h};
+            struct rect more = {side ? edge : edge - step, near.y, step, near.h};
+            more = rect_meet(more, region);
+            if (more.w <= 0 || ink_bounds(page, slice).w < 2 ||
+                ink_bounds(page, rect_join(slice, more)).h * 2 < page->em)
+                break;
+            near = rect_join(near, more);
+        }
+    }
+    return near;
+}
+
 /* Ink inside the chosen region; specks are not ink, and ink far from the words is not theirs. */
 static struct rect value_ink(const struct page *page, const struct candidate *c)
 {
@@ -325,9 +346,11 @@ static struct rect value_ink(const struct page *page, const struct candidate *c)
     if (c->cells > 0)
         return c->region;
     struct rect near = c->region;
-    if (c->words.w > 0)
+    if (c->words.w > 0) {
         near = rect_meet(near, (struct rect){c->words.x - em * 3 / 2, c->words.y - em / 3,
                                              c->words.w + em * 3, c->words.h + em * 2 / 3});
+        near = words_grow(page, near, c->region);
+    }
     struct rect ink = ink_bounds(page, near);
     if (ink.h * 5 < em * 2 || ink.w * 4 < em)
         ink.w = 0;

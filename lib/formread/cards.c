@@ -31,6 +31,13 @@ static bool is_card(const struct label *l)
     return l->means < FIELD__COUNT && field_group((enum field)l->means) == GROUP_CARD;
 }
 
+/* What ends a card's block: a heading, a label of something else. "Card" beside a box, or the half
+ * of "Cardholder" that was read, does not. */
+static bool ends_block(const struct label *l)
+{
+    return !is_card(l) && l->means != LABEL_OPTION;
+}
+
 /* A heading under which a card's fields stand. */
 static bool heads_card(const struct label *l)
 {
@@ -107,12 +114,13 @@ static bool near_rows(const struct page *page, struct rect a, struct rect b)
 
 /* Up and down to the next thing that is no card's: a heading, a label of another field. */
 static struct rect block_bound(const struct page *page, const struct label *labels, int n,
-                               struct rect named)
+                               struct rect named, int row)
 {
-    int em = page->em, top = named.y - ABOVE * em, bottom = bottom_of(named) + BELOW * em;
+    int em = page->em > row ? page->em : row, top = named.y - ABOVE * em,
+        bottom = bottom_of(named) + BELOW * em;
     for (int i = 0; i < n; i++) {
         struct rect o = labels[i].r;
-        if (is_card(&labels[i]))
+        if (!ends_block(&labels[i]))
             continue;
         if (bottom_of(o) <= named.y + em / 2 && bottom_of(o) > top)
             top = bottom_of(o);
@@ -131,7 +139,7 @@ static struct rect block_of(const struct page *page, const struct label *labels,
     if (heads_card(&labels[seed])) {
         int top = bottom_of(named), end = top + HEADED_ROWS * page->em;
         for (int i = 0; i < n; i++)
-            if (!is_card(&labels[i]) && labels[i].r.y > top && labels[i].r.y < end)
+            if (ends_block(&labels[i]) && labels[i].r.y > top && labels[i].r.y < end)
                 end = labels[i].r.y;
         return (struct rect){0, top, pixGetWidth(page->grey), end - top};
     }
@@ -143,7 +151,7 @@ static struct rect block_of(const struct page *page, const struct label *labels,
                 seen[i] = more = true;
             }
         if (!more)
-            return block_bound(page, labels, n, named);
+            return block_bound(page, labels, n, named, labels[seed].r.h * 2 / 3);
     }
     return (struct rect){0};
 }
@@ -170,15 +178,31 @@ static const struct label *label_of(const struct page *page, const struct label 
     return beside ? beside : over;
 }
 
-/* A line of print, such as "I certify that ...", the numbers in it and what was misread of it. */
+/* `o` stands on the rows of `run`, right behind or before it. */
+static bool goes_on(const struct page *page, struct rect run, const struct word *o)
+{
+    int middle = o->r.y + o->r.h / 2, far = page->em;
+    bool level = middle > run.y && middle < bottom_of(run);
+    return level && o->r.x < run.x + run.w + far && o->r.x + o->r.w > run.x - far;
+}
+
+/* Within a line of print, such as "I certify that ...", also the numbers in it and what was misread
+ * of it. Words with wide gaps between them are labels and values. */
 static bool in_sentence(const struct reading *rd, const struct page *page, const struct word *w)
 {
-    int print = 0, middle = w->r.y + w->r.h / 2;
-    for (size_t i = 0; i < page->count; i++) {
-        const struct word *o = &page->words[i];
-        bool level = middle > o->r.y && middle < bottom_of(o->r) && o->owner == 0;
-        print += level && o->conf >= WORD_CONF && o->folded.n >= 3 &&
-                 text_digits(rd->arena, o->text, false).n == 0;
+    struct rect run = w->r;
+    int print = 0;
+    for (int before = -1; print < SENTENCE && run.w != before;) {
+        before = run.w;
+        print = 0;
+        for (size_t i = 0; i < page->count; i++) {
+            const struct word *o = &page->words[i];
+            if (o->owner != 0 || !goes_on(page, run, o))
+                continue;
+            run = rect_join(run, (struct rect){o->r.x, run.y, o->r.w, run.h});
+            print += o->conf >= WORD_CONF && o->folded.n >= 3 &&
+                     text_digits(rd->arena, o->text, false).n == 0;
+        }
     }
     return print >= SENTENCE;
 }
@@ -213,7 +237,7 @@ static void group_judge(const struct reading *rd, const struct page *page,
                         const struct label *labels, int n, struct rect r)
 {
     const struct label *of = label_of(page, labels, n, r);
-    bool others = of && !heads_card(of) && (!is_card(of) || of->means == FIELD_CARD_HOLDER);
+    bool others = of && !heads_card(of) && (ends_block(of) || of->means == FIELD_CARD_HOLDER);
     if (others && of->r.y < r.y + r.h && bottom_of(of->r) > r.y)
         return;
     bool named = of && is_card(of) && of->means != FIELD_CARD_HOLDER;

@@ -258,6 +258,29 @@ static void test_labels_print_names_and_other_fields_stay(void **unused)
     }
 }
 
+static void test_a_number_in_a_sentence_stays_and_one_beside_a_misread_label_does_not(void **unused)
+{
+    (void)unused;
+    for (int apart = 0; apart < 2; apart++) {
+        CLEANUP(page_free) struct page page = drawn_page(1400, 600);
+        struct label labels[] = {label_at(FIELD_CARD_NUMBER, 60, 100, 160)};
+        struct word words[6];
+        struct rect law = {0};
+        for (int i = 0; i < 6; i++) {
+            struct rect r = drawn_digits(&page, 60 + i * (apart ? 210 : 140), 200, 5);
+            words[i] = (struct word){
+                .text = STR("tratamiento"), .folded = STR("tratamiento"), .conf = 0.6, .r = r};
+            law = i == 4 ? r : law;
+        }
+        words[4].text = words[4].folded = STR("1581");
+        page.words = words;
+        page.count = ARRAY_LEN(words);
+        secrets.count = 0;
+        cards_find(&rd, &page, labels, 1, NULL, 0);
+        assert_int_equal(is_black(law), apart);
+    }
+}
+
 static void test_all_writing_of_a_block_is_black_wherever_it_stands(void **unused)
 {
     (void)unused;
@@ -332,6 +355,8 @@ int main(void)
                                         begin, end),
         cmocka_unit_test_setup_teardown(test_a_code_whose_label_was_not_read_is_black, begin, end),
         cmocka_unit_test_setup_teardown(test_labels_print_names_and_other_fields_stay, begin, end),
+        cmocka_unit_test_setup_teardown(
+            test_a_number_in_a_sentence_stays_and_one_beside_a_misread_label_does_not, begin, end),
         cmocka_unit_test_setup_teardown(test_all_writing_of_a_block_is_black_wherever_it_stands,
                                         begin, end),
         cmocka_unit_test_setup_teardown(test_a_form_without_a_card_has_no_block, begin, end),

@@ -9,7 +9,14 @@
 #define INK        160 /* darker than this, as everywhere */
 #define SPECK      3   /* pixels; a part smaller than this both ways is dirt */
 #define GROUPS_MAX 64
+#define EM_LEAST   20 /* pixels at reading scale, 2.5 mm */
 #define CELLS_MAX  24
+
+/* The height of a usual word; on a page of dirt that was read as words not less than print has. */
+static int em_of(const struct page *page)
+{
+    return page->em < EM_LEAST ? EM_LEAST : page->em;
+}
 
 static struct rect on_page(const struct page *page, struct rect r)
 {
@@ -53,8 +60,8 @@ static PIX *writing_ink(const struct page *page, struct rect in, const struct re
     CLEANUP(pix_free) PIX *ink = ink_of(page, in);
     if (ink == NULL)
         return NULL;
-    solid_drop(ink, page->em);
-    runs_drop(ink, page->em);
+    solid_drop(ink, em_of(page));
+    runs_drop(ink, em_of(page));
     for (int i = 0; i < skips; i++)
         pixRasterop(ink, skip[i].x - in.x - 2, skip[i].y - in.y - 2, skip[i].w + 4, skip[i].h + 4,
                     PIX_CLR, NULL, 0, 0);
@@ -72,7 +79,7 @@ static struct rect box_at(BOXA *boxes, int i)
 int writing_find(const struct page *page, struct rect in, const struct rect *skip, int skips,
                  struct rect *ret, int max)
 {
-    int em = page->em, count = 0;
+    int em = em_of(page), count = 0;
     in = on_page(page, in);
     CLEANUP(pix_free) PIX *ink = in.w > 0 ? writing_ink(page, in, skip, skips) : NULL;
     CLEANUP(pix_free) PIX *joined = ink ? brick_close(ink, em * 5 / 4 + 1, em / 4 + 1) : NULL;
@@ -92,7 +99,7 @@ struct rect writing_bounds(const struct page *page, struct rect in, struct rect 
 {
     struct rect groups[GROUPS_MAX], all = near;
     bool taken[GROUPS_MAX] = {false}, more = true;
-    int n = writing_find(page, in, NULL, 0, groups, GROUPS_MAX), far = 5 * page->em;
+    int n = writing_find(page, in, NULL, 0, groups, GROUPS_MAX), far = 5 * em_of(page);
     if (n == GROUPS_MAX)
         return on_page(page, in);
     while (more) {
@@ -120,7 +127,7 @@ static int rule_level(const struct page *page, struct rect r, int at, int step, 
 
 struct rect cell_around(const struct page *page, struct rect r)
 {
-    int em = page->em, xs[16];
+    int em = em_of(page), xs[16];
     int up = rule_level(page, r, r.y, -1, em * 2 / 3);
     int down = rule_level(page, r, r.y + r.h, 1, em * 2 / 3);
     struct rect cell = {r.x, r.y - up, r.w, r.h + up + down};
@@ -143,7 +150,7 @@ struct rect cell_around(const struct page *page, struct rect r)
 
 struct rect strokes_whole(const struct page *page, struct rect r)
 {
-    int em = page->em;
+    int em = em_of(page);
     struct rect outer =
         on_page(page, (struct rect){r.x - em, r.y - em, r.w + 2 * em, r.h + 2 * em});
     CLEANUP(pix_free) PIX *ink = outer.w > 0 ? writing_ink(page, outer, NULL, 0) : NULL;

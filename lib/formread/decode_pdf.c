@@ -1,7 +1,8 @@
-/* PDF pages rendered by poppler into pixels. Only pixels leave this file: links, scripts, forms'
- * actions and the text layer are never looked at (invisible text can lie).
+/* PDF pages rendered by poppler into pixels. Links, scripts and forms' actions are never looked at;
+ * the text layer and other hidden text only for card numbers (invisible text can lie).
  *
  * The document stays in memory (poppler_document_new_from_bytes); nothing is fetched or written. */
+#include "formread/hidden.h"
 #include "formread/page.h"
 
 #include <cairo.h>
@@ -87,4 +88,44 @@ enum formread_refusal pdf_page(void *pdf, int index, PIX **ret)
     g_object_unref(page);
     *ret = pix;
     return pix ? FORMREAD_OK : FORMREAD_DAMAGED;
+}
+
+static void runs_take(char *said, struct buf *text)
+{
+    if (said != NULL)
+        hidden_runs(str_of(said), text);
+    g_free(said);
+}
+
+static void page_hidden(PopplerPage *page, struct buf *text)
+{
+    GList *notes = poppler_page_get_annot_mapping(page);
+    for (GList *at = notes; at; at = at->next)
+        runs_take(poppler_annot_get_contents(((PopplerAnnotMapping *)at->data)->annot), text);
+    poppler_page_free_annot_mapping(notes);
+    GList *fields = poppler_page_get_form_field_mapping(page);
+    for (GList *at = fields; at; at = at->next) {
+        PopplerFormField *field = ((PopplerFormFieldMapping *)at->data)->field;
+        if (poppler_form_field_get_field_type(field) == POPPLER_FORM_FIELD_TEXT)
+            runs_take(poppler_form_field_text_get_text(field), text);
+    }
+    poppler_page_free_form_field_mapping(fields);
+    runs_take(poppler_page_get_text(page), text);
+}
+
+void hidden_of_pdf(void *pdf, struct buf *text)
+{
+    runs_take(poppler_document_get_title(pdf), text);
+    runs_take(poppler_document_get_author(pdf), text);
+    runs_take(poppler_document_get_subject(pdf), text);
+    runs_take(poppler_document_get_keywords(pdf), text);
+    runs_take(poppler_document_get_creator(pdf), text);
+    runs_take(poppler_document_get_producer(pdf), text);
+    runs_take(poppler_document_get_metadata(pdf), text);
+    for (int i = 0; i < poppler_document_get_n_pages(pdf) && i < FORMREAD_PAGES_MAX; i++) {
+        PopplerPage *page = poppler_document_get_page(pdf, i);
+        if (page != NULL)
+            page_hidden(page, text);
+        g_clear_object(&page);
+    }
 }

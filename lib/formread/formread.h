@@ -38,11 +38,13 @@ struct formread_hints {
  *  "sensitive":[{"key","page","box"}],
  *  "symptoms":[{"concept","checked":true|false|null,"confidence","page","box"}],
  *  "constellation":{"id":"","anchors":[["name",page,x,y,w,h]],"fields":[]},
- *  "layout":{"id","anchors","fields"}|null, "ms":{"decode","ocr","extract"}}
+ *  "layout":{"id","anchors","fields"}|null, "hidden":"...", "ms":{"decode","ocr","extract"}}
  * `at` and the constellation are as in layout.h: widths of the straightened page. `layout` is the
  * known one that this form is; fields found through it say `learned`. A word of a label or of a
  * checkbox says `label`. `start` and `end` of a word are byte offsets into `text`. Texts are raw:
  * they may hold card numbers. `sensitive`: what must be blacked out, by the card field's key.
+ * `hidden`: metadata and a PDF's text that no page need show, where it has digits enough for a card
+ * number (hidden.h); null when there was too much of it; left out when there is none.
  * Scratch memory comes from `arena`. */
 enum formread_refusal formread_read(struct formread *fr, struct arena *arena, struct str file,
                                     const struct formread_hints *hints, struct buf *json);

@@ -2,6 +2,7 @@
 #include "formread/formread.h"
 
 #include "base/clock.h"
+#include "formread/hidden.h"
 #include "formread/register.h"
 #include "formread/text.h"
 #include "formread/values.h"
@@ -23,7 +24,7 @@ struct form {
     struct symptom symptoms[SYMPTOMS_MAX];
     int symptom_count;
     struct secrets secrets;
-    struct buf text;
+    struct buf text, hidden;
     const struct formread_hints *hints;
     struct layout constellation;
     struct registered registered;
@@ -35,6 +36,7 @@ static void form_free(struct form **form)
     for (int i = 0; i < (*form)->pages; i++)
         page_free(&(*form)->page[i]);
     buf_free(&(*form)->text);
+    buf_free(&(*form)->hidden);
 }
 
 static bool page_prepare(struct page *page, int number, PIX *display, double aspect, int turn)
@@ -390,6 +392,10 @@ static void write_form(struct arena *arena, const struct form *form, enum langua
     write_secrets(&w, form);
     write_symptoms(&w, form);
     write_layout(&w, arena, form);
+    if (form->hidden.len > 0 || form->hidden.overflowed) {
+        jw_key(&w, "hidden");
+        jw_str(&w, form->hidden.overflowed ? STR_NONE : buf_str(&form->hidden));
+    }
     jw_key(&w, "ms");
     jw_obj(&w);
     jw_key(&w, "decode");
@@ -407,11 +413,13 @@ enum formread_refusal formread_read(struct formread *fr, struct arena *arena, st
 {
     CLEANUP(form_free) struct form *form = arena_make(arena, struct form);
     form->text = BUF_SECRET(1U << 20);
+    form->hidden = BUF_SECRET(512U << 10);
     form->hints = hints;
     enum formread_refusal refusal = pages_read(fr, arena, file, form);
     if (refusal != FORMREAD_OK)
         return refusal;
     int64_t start = clock_mono_us();
+    hidden_text(file, &form->hidden);
     enum language language = extract(fr, arena, form);
     form->extract_us = clock_mono_us() - start;
     write_form(arena, form, language, date_order_of(form, language), json);

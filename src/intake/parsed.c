@@ -376,6 +376,18 @@ static bool is_under_box(const struct parsed_form *form, const json_t *word)
     return false;
 }
 
+/* A card number that only the file's metadata or hidden text has: no page shows it, but the upload
+ * holds it and is not to be kept. Text that was too much to look at is taken for one. */
+static bool hidden_card(const json_t *hidden)
+{
+    struct pan_span spans[SPANS_MAX];
+    size_t n = pan_find(text_of(hidden), spans, SPANS_MAX);
+    bool found = json_is_null(hidden);
+    for (size_t i = 0; i < n && i < SPANS_MAX; i++)
+        found = found || spans[i].kind == PAN_CARD || spans[i].kind == PAN_TRACK;
+    return found;
+}
+
 /* The text without the digits that stand under a black box: what may not be seen is not read out
  * either. Masked as lib/pan masks, so that offsets stay. */
 static struct str text_under_boxes(struct arena *arena, const struct parsed_form *form,
@@ -449,6 +461,7 @@ static void reader_json_take(struct arena *arena, const json_t *root, struct par
     int64_t start = clock_mono_us();
     const json_t *words = json_object_get(root, "words");
     labels_redact(form, json_object_get(root, "sensitive"));
+    form->pan_detected = form->pan_detected || hidden_card(json_object_get(root, "hidden"));
     struct str open = text_under_boxes(arena, form, text, words);
     bool found = scrub(arena, (struct raw_text){text}).found;
     form->text = scrub(arena, (struct raw_text){open});

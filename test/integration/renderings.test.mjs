@@ -10,6 +10,7 @@ import { after, before, test } from 'node:test';
 
 import { until } from '../../tools/lib/process.mjs';
 import { pdfPage } from '../lib/bad_files.mjs';
+import { cardNumber } from '../lib/canary.mjs';
 import { crop, exif, jpegWrite, pngChunk, pngRead, pngWrite, xmp } from '../lib/pictures.mjs';
 import { cardForms, formBytes, forms, startWorld } from '../lib/world.mjs';
 
@@ -17,13 +18,6 @@ const CARDS = ['en-table-diabetes.pdf', 'es-dotted-chest-pain-fax.tif', 'en-stac
 let world;
 before(async () => (world = await startWorld({ workers: 2 })));
 after(() => world?.stop());
-
-// A Visa number that passes Luhn's check.
-function cardNumber(i) {
-    const body = `40128888${String(1000000 + 7919 * i).padStart(7, '0')}`;
-    const sum = [...body].reverse().reduce((all, d, at) => all + (at % 2 ? Number(d) : [0, 2, 4, 6, 8, 1, 3, 5, 7, 9][d]), 0);
-    return `${body}${(10 - (sum % 10)) % 10}`;
-}
 
 const cards = (file) => forms().find((f) => f.file === file).cards;
 
@@ -122,7 +116,7 @@ test('a page that cannot be cleaned for certain is withheld from everybody, also
     await look('admissions');
 });
 
-test('what a picture or a PDF says about itself is on no page that is shown', async () => {
+test('what a picture or a PDF says about itself is on no page that is shown, and not kept when it is a card', async () => {
     const secret = 'Canary Metadata 4012888888881881';
     const grey = crop(pngRead(formBytes('en-below-unwell.png')), 0, 0, 1700, 620); // its card is further down
     const comment = Buffer.concat([Buffer.from([0xff, 0xfe, 0, secret.length + 2]), Buffer.from(secret)]);
@@ -134,6 +128,9 @@ test('what a picture or a PDF says about itself is on no page that is shown', as
     for (const bytes of files) assert.ok(bytes.includes(secret), 'it is not in the file: the test proves nothing');
     for (const form of await uploadAll(files)) {
         assert.ok(['PROCESSED', 'REVIEW'].includes(form.status), JSON.stringify(form));
+        // A card number that only the file's metadata had is gone with the upload, too.
+        assert.deepEqual([form.panDetected, form.panRedacted], [true, true], JSON.stringify(form));
+        assert.ok(!stored(form.formId).some((o) => ['original', 'ocr'].includes(o)), `${stored(form.formId)}`);
         const { pictures, others } = await everythingOf(world.as('admin'), form.formId);
         assert.equal(pictures.length, 1);
         onlyPixels(pictures[0].body);

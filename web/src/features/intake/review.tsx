@@ -114,9 +114,9 @@ function Editor({ form, etag, parsed }: { form: Form; etag: string; parsed: Pars
     return (
         <div class="columns even review">
             {form.panDetected && !form.panRedacted ? (
-                <p class="note warn">{t('review.withheld')}</p>
+                <p class="note no-page">{t('review.withheld')}</p>
             ) : form.pages === 0 ? (
-                <p class="note warn">{t('review.noPages')}</p>
+                <p class="note no-page">{t('review.noPages')}</p>
             ) : (
                 <PageView formId={form.formId} pages={form.pages ?? 1} field={parsed.fields[focus]} />
             )}

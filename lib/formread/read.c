@@ -39,13 +39,22 @@ static void form_free(struct form **form)
     buf_free(&(*form)->hidden);
 }
 
-static bool page_prepare(struct page *page, int number, PIX *display, double aspect, int turn)
+static bool page_level(struct page *page, int number, PIX *display, double aspect, int turn)
 {
     struct boxes *squares = page->squares;
     page_free(page);
     *page = (struct page){.number = number, .squares = squares};
-    return page_straighten(page, pixClone(display), aspect, turn) && page_find_rules(page) &&
-           page_find_boxes(page, page->squares);
+    return page_straighten(page, pixClone(display), aspect, turn);
+}
+
+static bool page_bare(struct page *page)
+{
+    return page_find_rules(page) && page_find_boxes(page, page->squares);
+}
+
+static bool page_prepare(struct page *page, int number, PIX *display, double aspect, int turn)
+{
+    return page_level(page, number, display, aspect, turn) && page_bare(page);
 }
 
 static bool doubtful(const struct page *page)
@@ -60,14 +69,14 @@ static enum formread_refusal page_make(struct formread *fr, struct arena *arena,
     struct page *page = &form->page[number];
     page->squares = arena_make(arena, struct boxes);
     int64_t start = clock_mono_us();
-    bool ok = page_prepare(page, number, display, aspect, 0);
-    form->decode_us += clock_mono_us() - start;
-    start = clock_mono_us();
+    bool ok = page_level(page, number, display, aspect, 0);
     int turn = 0;
     if (ok && pixGetWidth(page->grey) > pixGetHeight(page->grey)) /* forms stand upright */
         turn = page_orientation(fr, page->grey);
-    ok = ok && (turn == 0 || page_prepare(page, number, display, aspect, turn)) &&
-         page_read(fr, arena, page);
+    ok = ok && (turn == 0 || page_level(page, number, display, aspect, turn)) && page_bare(page);
+    form->decode_us += clock_mono_us() - start;
+    start = clock_mono_us();
+    ok = ok && page_read(fr, arena, page);
     if (ok && turn == 0 && doubtful(page)) {
         double conf = page->conf;
         size_t count = page->count;

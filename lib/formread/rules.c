@@ -4,12 +4,13 @@
 #include "formread/brick.h"
 #include "formread/page.h"
 
-#define H_LEN 70 /* pixels at reading scale, about a third of an inch */
-#define V_LEN 38 /* taller than capitals, lower than a comb cell */
-#define THICK 11 /* thicker is a bar or a picture */
-#define DOT   9  /* a leader's dots and their gaps are no larger */
-#define ROW   14 /* a row of dots is no higher */
-#define DOTS  90 /* length from which dots in a row are a line to write on */
+#define H_LEN 70  /* pixels at reading scale, about a third of an inch */
+#define V_LEN 38  /* taller than capitals, lower than a comb cell */
+#define THICK 11  /* thicker is a bar or a picture */
+#define DOT   9   /* a leader's dots and their gaps are no larger */
+#define ROW   14  /* a row of dots is no higher */
+#define PAPER 215 /* grey */
+#define DOTS  90  /* length from which dots in a row are a line to write on */
 
 /* Runs of at least `len` along one direction that are thinner than THICK across it. */
 static PIX *thin_lines(PIX *bin, int len, bool horizontal)
@@ -68,6 +69,22 @@ static bool bars_invert(struct page *page)
     return true;
 }
 
+/* Paints the places of a 1 bpp mask paper white; most of a page's words of it are empty. */
+static void paint_out(PIX *grey, PIX *mask)
+{
+    int w = pixGetWidth(grey), h = pixGetHeight(grey);
+    for (int y = 0; y < h; y++) {
+        const l_uint32 *from = pixGetData(mask) + (size_t)y * (size_t)pixGetWpl(mask);
+        l_uint32 *to = pixGetData(grey) + (size_t)y * (size_t)pixGetWpl(grey);
+        for (int x = 0; x < w; x++) {
+            if (from[x / 32] == 0)
+                x |= 31;
+            else if (GET_DATA_BIT(from, x))
+                SET_DATA_BYTE(to, x, PAPER);
+        }
+    }
+}
+
 /* Adds the lines that rows of dots or short dashes make to the horizontal rules, and paints the
  * dots out of `clean`: read as letters, they would be part of what is written on them. */
 static bool dots_find(struct page *page)
@@ -83,8 +100,10 @@ static bool dots_find(struct page *page)
     CLEANUP(pix_free) PIX *near = rows ? brick_dilate(rows, 2 * DOT, 5) : NULL;
     CLEANUP(pix_free) PIX *dots = near ? pixSeedfillBinary(NULL, near, small, 8) : NULL;
     CLEANUP(pix_free) PIX *wide = dots ? brick_dilate(dots, 5, 5) : NULL;
-    return wide != NULL && pixOr(page->hrules, page->hrules, rows) != NULL &&
-           pixSetMasked(page->clean, wide, 215) == 0;
+    if (wide == NULL || pixOr(page->hrules, page->hrules, rows) == NULL)
+        return false;
+    paint_out(page->clean, wide);
+    return true;
 }
 
 bool page_find_rules(struct page *page)
@@ -100,8 +119,8 @@ bool page_find_rules(struct page *page)
     CLEANUP(pix_free) PIX *v = brick_dilate(page->vrules, 5, 3);
     if (h == NULL || v == NULL)
         return false;
-    pixSetMasked(page->clean, h, 215);
-    pixSetMasked(page->clean, v, 215);
+    paint_out(page->clean, h);
+    paint_out(page->clean, v);
     return true;
 }
 

@@ -11,11 +11,9 @@
 #include "formread/hand.h"
 #include "formread/text.h"
 
-#define SURE_ENOUGH                                                                                \
-    0.93              /* a value read so surely is not read again by the model of handwriting      \
-                       */
-#define MODEST   0.55 /* power: of readings said to be right at 0.2, half are */
-#define VARIANTS 5    /* of a crop, read each */
+#define SURE_ENOUGH 0.93 /* a value read so surely is not read again */
+#define MODEST      0.55 /* power: of readings said to be right at 0.2, half are */
+#define VARIANTS    5    /* of a crop, read each */
 
 static bool same_normal(const struct reading *rd, enum field field, struct str a, struct str b)
 {
@@ -168,7 +166,14 @@ static void value_hand(const struct reading *rd, PIX *crop, struct value *v)
     value_merge_hand(rd, v, &hand);
 }
 
-void value_reread(const struct reading *rd, PIX *crop, bool lines, struct value *v)
+/* Read so surely with the page that another reading of the same print would only repeat it. Vital
+ * signs are read again in any case: one digit of two is soon misread, and they are short. */
+static bool is_sure(const struct value *v)
+{
+    return v->fit >= 1 && v->conf >= SURE_ENOUGH && field_group(v->field) != GROUP_VITALS;
+}
+
+static void value_print(const struct reading *rd, PIX *crop, bool lines, struct value *v)
 {
     double conf = 0;
     TessBaseAPI *api = rd->language == LANGUAGE_EN ? rd->fr->eng : rd->fr->spa;
@@ -181,6 +186,12 @@ void value_reread(const struct reading *rd, PIX *crop, bool lines, struct value 
         if (text.n > 0)
             value_merge(rd, v, text, conf);
     }
+}
+
+void value_reread(const struct reading *rd, PIX *crop, bool lines, struct value *v)
+{
+    if (!is_sure(v))
+        value_print(rd, crop, lines, v);
     if (is_exact(v->field) && (v->fit < 1 || v->conf < SURE_ENOUGH))
         value_hand(rd, crop, v);
     if (v->field == FIELD_INSURANCE_ID)

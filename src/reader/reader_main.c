@@ -5,6 +5,7 @@
  * process; one form's memory is released before the next is read. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -200,6 +201,7 @@ int main(void)
     char walls[64];
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
         return 1;
+    mallopt(M_MXFAST, 0); /* else every large picture's end gathers all small pieces of memory */
     CLEANUP(formread_close) struct formread *fr = formread_open(&why);
     if (fr == NULL) {
         fprintf(stderr, "nexacore-reader: cannot load the %s\n", why);

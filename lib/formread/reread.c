@@ -13,6 +13,8 @@
 
 #define SURE_ENOUGH 0.93 /* a value read so surely is not read again */
 #define MODEST      0.55 /* power: of readings said to be right at 0.2, half are */
+#define GUESS       0.3  /* values less sure are left empty */
+#define READABLE    0.5  /* so sure is Tesseract of most signs of print */
 #define VARIANTS    5    /* of a crop, read each */
 
 static bool same_normal(const struct reading *rd, enum field field, struct str a, struct str b)
@@ -108,7 +110,9 @@ static void value_merge_hand(const struct reading *rd, struct value *v, const st
     }
     /* Tesseract's confidence is of a usual sign, the other one of the whole text */
     double whole = pow(v->conf, (double)v->text.n / 3 + 0.5);
-    bool better = hand->fit * hand->conf > v->fit * whole;
+    /* a guess that would be left out does not take the place of a value that need not be */
+    bool guess = hand->conf < GUESS && v->fit > 0 && v->conf >= READABLE;
+    bool better = !guess && hand->fit * hand->conf > v->fit * whole;
     double doubt = v->fit > 0 ? 0.8 : 0.9;
     if (better) {
         v->text = hand->text;

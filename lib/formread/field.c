@@ -74,14 +74,27 @@ static struct str formatted(struct arena *arena, const char *z)
     return arena_str(arena, str_of(z));
 }
 
+/* Letters that stand where a digit behind the point must be: "35.l". */
+static char digit_behind_point(char c)
+{
+    static const char letters[] = "lI|iOoSZ", digits[] = "11110052";
+    const char *at = c ? strchr(letters, c) : NULL;
+    return at ? digits[at - letters] : 0;
+}
+
 /* "98.8 F", "36,7 °C", "38.0": value in Celsius; two decimals. */
 static double temperature_normal(struct arena *arena, struct str raw, struct str *ret)
 {
     char number[8];
     size_t n = 0, point = 0;
+    double fit = 1;
     bool fahrenheit = false, celsius = false;
     for (size_t i = 0; i < raw.n; i++) {
-        char c = raw.p[i];
+        char c = raw.p[i], repaired = point > 0 && point == n ? digit_behind_point(c) : 0;
+        if (repaired) {
+            c = repaired;
+            fit = 0.7;
+        }
         if (c >= '0' && c <= '9' && n < 5 && !fahrenheit && !celsius) {
             number[n++] = c;
         } else if ((c == '.' || c == ',') && n > 0 && point == 0 && n < 5) {
@@ -93,7 +106,6 @@ static double temperature_normal(struct arena *arena, struct str raw, struct str
     }
     number[n] = 0;
     double v = n ? strtod(number, NULL) : 0;
-    double fit = 1;
     if (point == 0 && v >= 300 && v <= 450 && !fahrenheit) { /* "367": the point was not read */
         v /= 10;
         fit = 0.7;
@@ -251,7 +263,8 @@ static double whole_number_normal(struct arena *arena, enum field field, struct 
     if (field == FIELD_SPO2 && digits.n > 2 && number_of(digits) > 100)
         digits.n = 2; /* the percent sign read as digits */
     int v = digits.n <= 3 ? number_of(digits) : -1;
-    if (v < 0 || !vital_plausible(field, v))
+    bool words = clear.n == 0 && text_fold(arena, raw).n > digits.n; /* "una X los" is no number */
+    if (v < 0 || words || !vital_plausible(field, v))
         return 0;
     *ret = formatted(arena, arena_fmt(arena, "%d", v));
     return clear.n >= digits.n ? 1 : 0.6;

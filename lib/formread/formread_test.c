@@ -114,6 +114,9 @@ static void test_vitals_have_one_unit_and_a_possible_range(void **state)
     check_field(FIELD_BLOOD_PRESSURE, "999/71", NULL);
     check_field(FIELD_HEART_RATE, "135", "135");
     check_field(FIELD_HEART_RATE, "1350", NULL);
+    check_field(FIELD_TEMPERATURE, "36.l C", "36.10");
+    check_field(FIELD_HEART_RATE, "una X los", NULL); /* a piece of a sentence is no number */
+    check_field(FIELD_HEART_RATE, "l05", "105");
     check_field(FIELD_SPO2, "80%", "80");
     check_field(FIELD_SPO2, "100", "100");
     check_field(FIELD_CONSCIOUSNESS, "Responde a voz", "V");

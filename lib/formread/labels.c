@@ -88,6 +88,26 @@ static bool goes_on(const struct page *page, const struct lines *lines, struct l
     return next->owner == 0 && next->r.x - (w->r.x + w->r.w) < page->em / 2;
 }
 
+enum field label_vital(struct str folded, unsigned named)
+{
+    enum field best = FIELD__COUNT;
+    int best_score = 0;
+    for (size_t i = 0; i < ARRAY_LEN(label_patterns); i++) {
+        int means = label_patterns[i].means;
+        if (means >= FIELD__COUNT || field_group((enum field)means) != GROUP_VITALS ||
+            (named & BIT(means)))
+            continue;
+        struct str pattern = str_of(label_patterns[i].folded);
+        int allowed = edits_allowed(pattern.n), distance = text_distance(folded, pattern, allowed);
+        int score = distance <= allowed ? 2 * (int)pattern.n - 3 * distance : 0;
+        if (score > best_score) {
+            best_score = score;
+            best = (enum field)means;
+        }
+    }
+    return best;
+}
+
 /* The best pattern for the words from `at` on; false when none. */
 static bool label_match(struct arena *arena, const struct page *page, const struct lines *lines,
                         struct line line, int at, struct label *ret)
@@ -146,8 +166,8 @@ static bool is_suffix(const struct word *w)
     return false;
 }
 
-static void label_finish(struct page *page, const struct lines *lines, struct line line,
-                         struct label *label, int index)
+void label_finish(struct page *page, const struct lines *lines, struct line line,
+                  struct label *label, int index)
 {
     int end = line.first + line.count;
     const struct word *last = word_at(page, lines, label->last);
@@ -207,16 +227,28 @@ static bool is_sentence(const struct page *page, const struct lines *lines, stru
            first->r.y - (above->r.y + above->r.h) < page->em * 3;
 }
 
-static bool stands_alone(const struct page *page, const struct lines *lines, struct line line,
-                         int at)
+bool label_stands_alone(const struct page *page, const struct lines *lines, struct line line,
+                        int at)
 {
     const struct word *w = word_at(page, lines, at);
-    bool left =
-        at == line.first ||
-        w->r.x - (word_at(page, lines, at - 1)->r.x + word_at(page, lines, at - 1)->r.w) > page->em;
-    bool right = at + 1 == line.first + line.count || ends_with_colon(w) ||
-                 word_at(page, lines, at + 1)->r.x - (w->r.x + w->r.w) > page->em;
+    const struct word *before = at > line.first ? word_at(page, lines, at - 1) : NULL;
+    const struct word *after =
+        at + 1 < line.first + line.count ? word_at(page, lines, at + 1) : NULL;
+    /* rests of a table's walls are no words */
+    bool left = !before || before->folded.n == 0 || w->r.x - (before->r.x + before->r.w) > page->em;
+    bool right = !after || after->folded.n == 0 || ends_with_colon(w) ||
+                 after->r.x - (w->r.x + w->r.w) > page->em;
     return left && right;
+}
+
+unsigned label_vitals_named(const struct label *labels, int count, int line)
+{
+    unsigned named = 0;
+    for (int i = 0; i < count; i++)
+        if (labels[i].line == line && labels[i].means < FIELD__COUNT &&
+            field_group((enum field)labels[i].means) == GROUP_VITALS)
+            named |= BIT(labels[i].means);
+    return named;
 }
 
 /* A row that names two vital signs names the others too: there a short label may be misread by one
@@ -231,19 +263,13 @@ static int vitals_complete(struct page *page, const struct lines *lines, int l,
                   {"fc", FIELD_HEART_RATE},       {"hr", FIELD_HEART_RATE},
                   {"fr", FIELD_RESPIRATORY_RATE}, {"rr", FIELD_RESPIRATORY_RATE}};
     struct line line = lines->line[l];
-    unsigned named = 0;
-    for (int i = 0; i < count; i++)
-        if (labels[i].line == l && labels[i].means < FIELD__COUNT)
-            named |= BIT(labels[i].means);
-    unsigned vitals = BIT(FIELD_BLOOD_PRESSURE) | BIT(FIELD_HEART_RATE) | BIT(FIELD_SPO2) |
-                      BIT(FIELD_RESPIRATORY_RATE) | BIT(FIELD_TEMPERATURE) |
-                      BIT(FIELD_CONSCIOUSNESS);
-    if (__builtin_popcount(named & vitals) < 2)
+    unsigned named = label_vitals_named(labels, count, l);
+    if (__builtin_popcount(named) < 2)
         return count;
     for (int at = line.first; at < line.first + line.count && count < LABELS_MAX; at++) {
         const struct word *w = word_at(page, lines, at);
         if (w->owner != 0 || w->folded.n < 2 || w->folded.n > 3 ||
-            !stands_alone(page, lines, line, at))
+            !label_stands_alone(page, lines, line, at))
             continue;
         for (size_t s = 0; s < ARRAY_LEN(shorts); s++) {
             if (named & BIT(shorts[s].means) ||
@@ -268,7 +294,9 @@ int labels_find(struct arena *arena, struct page *page, const struct lines *line
         struct line line = lines->line[l];
         for (int at = line.first; at < line.first + line.count && count < LABELS_MAX; at++) {
             struct label found = {0};
-            if (word_at(page, lines, at)->folded.n == 0 || word_at(page, lines, at)->owner != 0)
+            const struct word *w = word_at(page, lines, at);
+            bool speck = w->r.h * 2 < page->em; /* "TA" read in a fax's specks */
+            if (w->folded.n == 0 || w->owner != 0 || speck)
                 continue;
             enum start start = may_start(page, lines, line, at);
             if (start == START_NO || !label_match(arena, page, lines, line, at, &found))

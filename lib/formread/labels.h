@@ -48,6 +48,24 @@ void lines_make(struct arena *arena, const struct page *page, struct lines *ret)
 int labels_find(struct arena *arena, struct page *page, const struct lines *lines,
                 struct label labels[LABELS_MAX]);
 
+/* relabel.c: in rows that name two vital signs, reads what was read badly there again, each word
+ * alone; returns the new count. */
+int labels_again(struct formread *fr, struct arena *arena, struct page *page,
+                 const struct lines *lines, struct label labels[LABELS_MAX], int count);
+
+/* The vital sign that the folded words of a label name, of those not in `named` (bits of fields);
+ * FIELD__COUNT: none. */
+enum field label_vital(struct str folded, unsigned named);
+/* Fields of vital signs that labels of the line name, as bits. */
+unsigned label_vitals_named(const struct label *labels, int count, int line);
+/* Gives the words `first` to `last` of a new label to it, and what belongs to a label behind them.
+ */
+void label_finish(struct page *page, const struct lines *lines, struct line line,
+                  struct label *label, int index);
+/* A wide gap before and after the word `at` of the line. */
+bool label_stands_alone(const struct page *page, const struct lines *lines, struct line line,
+                        int at);
+
 /* The concept a LABEL_SYMPTOM + index stands for ("chest_pain"), and how many there are. */
 const char *symptom_concept(int index);
 int symptom_count(void);

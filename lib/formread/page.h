@@ -12,6 +12,8 @@
 #include "formread/formread.h"
 #include "formread/sniff.h"
 
+#define INK_LEVEL 150 /* of 255 after the background was evened to 200 */
+
 struct rect {
     int x, y, w, h;
 };

@@ -184,6 +184,8 @@ static enum language extract(struct formread *fr, struct arena *arena, struct fo
         brackets_find(&form->page[p], form->brackets[p]);
         boxes_mark_words(&form->page[p], form->page[p].squares);
         form->label_count[p] = labels_find(arena, &form->page[p], &form->lines[p], form->labels[p]);
+        form->label_count[p] = labels_again(fr, arena, &form->page[p], &form->lines[p],
+                                            form->labels[p], form->label_count[p]);
     }
     struct reading rd = {
         .fr = fr, .arena = arena, .language = language_of(form), .secrets = &form->secrets};

@@ -15,6 +15,8 @@
 #define MODEST      0.55 /* power: of readings said to be right at 0.2, half are */
 #define GUESS       0.3  /* values less sure are left empty */
 #define READABLE    0.5  /* so sure is Tesseract of most signs of print */
+#define VITAL_SURE  0.97 /* two digits of a vital sign one reader is too easily sure of */
+#define WRITTEN     0.75 /* words read less surely are read at other slants */
 #define VARIANTS    5    /* of a crop, read each */
 
 static bool same_normal(const struct reading *rd, enum field field, struct str a, struct str b)
@@ -192,11 +194,21 @@ static void value_print(const struct reading *rd, PIX *crop, bool lines, struct 
     }
 }
 
+/* Names and sentences. */
+static bool is_words(enum field field)
+{
+    return field == FIELD_FULL_NAME || field == FIELD_INSURANCE_PROVIDER ||
+           field_group(field) == GROUP_TEXT;
+}
+
 void value_reread(const struct reading *rd, PIX *crop, bool lines, struct value *v)
 {
     if (!is_sure(v))
         value_print(rd, crop, lines, v);
-    if (is_exact(v->field) && (v->fit < 1 || v->conf < SURE_ENOUGH))
+    if (is_words(v->field) && v->conf < WRITTEN)
+        slants_settle(rd, crop, lines, v);
+    double enough = field_group(v->field) == GROUP_VITALS ? VITAL_SURE : SURE_ENOUGH;
+    if (is_exact(v->field) && (v->fit < 1 || v->conf < enough))
         value_hand(rd, crop, v);
     if (v->field == FIELD_INSURANCE_ID)
         code_settle(rd, crop, v);

@@ -13,4 +13,8 @@ PIX *crop_make(const struct page *page, struct rect r);
  * it before: text, fit and conf change, nothing else. */
 void value_reread(const struct reading *rd, PIX *crop, bool lines, struct value *v);
 
+/* slant.c: reads words that were not read well again at other slants; `v` becomes the reading that
+ * has most words of the language and that most others share. */
+void slants_settle(const struct reading *rd, PIX *crop, bool lines, struct value *v);
+
 #endif

@@ -4,13 +4,26 @@
 #include "formread/brick.h"
 #include "formread/page.h"
 
-#define H_LEN 70  /* pixels at reading scale, about a third of an inch */
-#define V_LEN 38  /* taller than capitals, lower than a comb cell */
-#define THICK 11  /* thicker is a bar or a picture */
-#define DOT   9   /* a leader's dots and their gaps are no larger */
-#define ROW   14  /* a row of dots is no higher */
-#define PAPER 215 /* grey */
-#define DOTS  90  /* length from which dots in a row are a line to write on */
+#include <stdlib.h>
+
+#define H_LEN     70  /* pixels at reading scale, about a third of an inch */
+#define V_LEN     38  /* taller than capitals, lower than a comb cell */
+#define THICK     11  /* thicker is a bar or a picture */
+#define PAPER     215 /* grey */
+#define BAR_PAPER 200 /* grey of paper, and of letters, where a bar was */
+#define LETTER    50
+#define BAR_EDGE                                                                                   \
+    0.6 /* of a bar is dark over and under its letters; bold letters alone are no bar */
+#define BAR_INK   130 /* of 255; what was grey around light letters is no ink */
+#define FAINT     172 /* grey of a line where letters are darker than INK_LEVEL */
+#define WORD_LONG 600 /* pixels; a longer line is no word */
+#define WORD_INK  0.1 /* of the rows beside a line; a word has more */
+#define DOT       9   /* a leader's dots and their gaps are no larger */
+#define LOW       6   /* dots and dashes are so low, small print is not */
+#define ROW_PARTS 300
+#define ROW_LEAST 6
+#define ROW       14 /* a row of dots is no higher */
+#define DOTS      90 /* length from which dots in a row are a line to write on */
 
 /* Runs of at least `len` along one direction that are thinner than THICK across it. */
 static PIX *thin_lines(PIX *bin, int len, bool horizontal)
@@ -24,6 +37,45 @@ static PIX *thin_lines(PIX *bin, int len, bool horizontal)
     if (thick == NULL)
         return NULL;
     return pixSubtract(NULL, runs, thick);
+}
+
+/* Takes out of the level `lines` what may run through a word: there is ink over and under it. Of
+ * `faint` ones ink at one side is enough. */
+static void words_leave(PIX *lines, PIX *bin, bool faint)
+{
+    BOXA *parts = pixConnCompBB(lines, 8);
+    struct rect r;
+    for (int i = 0; parts && i < boxaGetCount(parts); i++) {
+        if (boxaGetBoxGeometry(parts, i, &r.x, &r.y, &r.w, &r.h) != 0 || r.w > WORD_LONG)
+            continue;
+        struct rect over = {r.x, r.y - 7, r.w, 5}, under = {r.x, r.y + r.h + 2, r.w, 5};
+        int sides = (ink_share(bin, over) > WORD_INK) + (ink_share(bin, under) > WORD_INK);
+        if (sides > (faint ? 0 : 1))
+            pixRasterop(lines, r.x, r.y, r.w, r.h, PIX_CLR, NULL, 0, 0);
+    }
+    boxaDestroy(&parts);
+}
+
+/* Level lines fainter than letters, or leaning or bent by a pixel here and there, that stand
+ * free. */
+static PIX *faint_lines(const struct page *page)
+{
+    CLEANUP(pix_free) PIX *bin = pixThresholdToBinary(page->grey, FAINT);
+    CLEANUP(pix_free) PIX *steps = bin ? brick_dilate(bin, 1, 3) : NULL;
+    PIX *lines = steps ? thin_lines(steps, H_LEN, true) : NULL;
+    if (lines != NULL && pixAnd(lines, lines, bin) != NULL)
+        words_leave(lines, bin, true);
+    return lines;
+}
+
+static PIX *level_lines(const struct page *page)
+{
+    PIX *lines = thin_lines(page->bin, H_LEN, true);
+    CLEANUP(pix_free) PIX *faint = lines ? faint_lines(page) : NULL;
+    if (faint == NULL)
+        return lines;
+    words_leave(lines, page->bin, false);
+    return pixOr(lines, lines, faint);
 }
 
 /* Heading bars (light letters on a dark band) as a mask: solid runs joined across their letters,
@@ -40,7 +92,9 @@ static PIX *dark_bars(PIX *bin)
         l_int32 x, y, w, h;
         boxGetGeometry(box, &x, &y, &w, &h);
         boxDestroy(&box);
-        bool band = h < pixGetHeight(bin) / 8 && w > 2 * h;
+        struct rect over = {x, y + h / 16, w, h / 8}, under = {x, y + h - h / 16 - h / 8, w, h / 8};
+        bool band = h < pixGetHeight(bin) / 8 && w > 2 * h && ink_share(bin, over) > BAR_EDGE &&
+                    ink_share(bin, under) > BAR_EDGE;
         if (band && ink_share(bin, (struct rect){x, y, w, h}) > 0.5)
             pixRasterop(mask, x, y, w, h, PIX_SRC, bands, x, y);
     }
@@ -48,20 +102,54 @@ static PIX *dark_bars(PIX *bin)
     return mask;
 }
 
+/* Turns one bar's light letters dark and its ground as light as paper, whatever its shade was:
+ * ground of another shade than the paper's would be taken for ink, or the paper for it. */
+static bool bar_invert(PIX *grey, PIX *bar, int x, int y)
+{
+    BOX *box = boxCreate(x, y, pixGetWidth(bar), pixGetHeight(bar));
+    CLEANUP(pix_free) PIX *part = box ? pixClipRectangle(grey, box, NULL) : NULL;
+    boxDestroy(&box);
+    NUMA *shades = part ? pixGetGrayHistogramMasked(part, bar, 0, 0, 1) : NULL;
+    NUMA *map = shades ? numaCreate(256) : NULL;
+    l_float32 ground = 0;
+    bool ok = map && numaHistogramGetValFromRank(shades, 0.5f, &ground) == 0;
+    double slope =
+        (double)(BAR_PAPER - LETTER) / (ground < BAR_PAPER - 40 ? BAR_PAPER - ground : 40);
+    for (int v = 0; ok && v < 256; v++) {
+        double to = LETTER + (BAR_PAPER - v) * slope;
+        ok = numaAddNumber(map, (l_float32)(to < 0 ? 0 : to > BAR_PAPER ? BAR_PAPER : to)) == 0;
+    }
+    ok = ok && pixTRCMap(part, bar, map) == 0 &&
+         pixRasterop(grey, x, y, pixGetWidth(bar), pixGetHeight(bar), PIX_SRC, part, 0, 0) == 0;
+    numaDestroy(&shades);
+    numaDestroy(&map);
+    return ok;
+}
+
 /* Turns the letters of heading bars dark on light, in grey and bin, so that they read and do not
  * count as rules. */
 static bool bars_invert(struct page *page)
 {
     CLEANUP(pix_free) PIX *mask = dark_bars(page->bin);
-    l_int32 none = 1;
-    if (mask == NULL || pixZero(mask, &none) != 0)
-        return false;
-    if (none)
-        return true;
-    CLEANUP(pix_free) PIX *inverse = pixInvert(NULL, page->grey);
-    if (inverse == NULL || pixCombineMasked(page->grey, inverse, mask) != 0)
-        return false;
-    PIX *bin = pixThresholdToBinary(page->grey, 130);
+    PIXA *bars = NULL;
+    BOXA *boxes = mask ? pixConnComp(mask, &bars, 8) : NULL;
+    int n = boxes ? boxaGetCount(boxes) : 0;
+    bool ok = boxes != NULL;
+    for (int i = 0; ok && i < n; i++) {
+        l_int32 x, y;
+        CLEANUP(pix_free) PIX *bar = pixaGetPix(bars, i, L_CLONE);
+        ok = bar && boxaGetBoxGeometry(boxes, i, &x, &y, NULL, NULL) == 0 &&
+             bar_invert(page->grey, bar, x, y);
+    }
+    boxaDestroy(&boxes);
+    pixaDestroy(&bars);
+    if (!ok || n == 0)
+        return ok;
+    CLEANUP(pix_free) PIX *edge = brick_dilate(mask, 7, 7); /* grey between bar and paper */
+    PIX *bin =
+        edge && pixSubtract(edge, edge, mask) && pixSetMasked(page->grey, edge, BAR_PAPER) == 0
+            ? pixThresholdToBinary(page->grey, BAR_INK)
+            : NULL;
     if (bin == NULL)
         return false;
     pixDestroy(&page->bin);
@@ -85,6 +173,48 @@ static void paint_out(PIX *grey, PIX *mask)
     }
 }
 
+static int by_number(const void *a, const void *b)
+{
+    return *(const int *)a - *(const int *)b;
+}
+
+/* The parts in the row are as low as dots and dashes, and stand at one distance; small print does
+ * not. */
+static bool row_is_dots(BOXA *parts, struct rect row)
+{
+    int heights[ROW_PARTS], xs[ROW_PARTS], gaps[ROW_PARTS], n = 0, even = 0;
+    struct rect r;
+    for (int i = 0; i < boxaGetCount(parts) && n < ROW_PARTS; i++)
+        if (boxaGetBoxGeometry(parts, i, &r.x, &r.y, &r.w, &r.h) == 0 && rect_has_centre(row, r)) {
+            heights[n] = r.h;
+            xs[n++] = 2 * r.x + r.w;
+        }
+    if (n < ROW_LEAST)
+        return false;
+    qsort(heights, (size_t)n, sizeof(int), by_number);
+    qsort(xs, (size_t)n, sizeof(int), by_number);
+    for (int i = 1; i < n; i++)
+        gaps[i - 1] = xs[i] - xs[i - 1];
+    qsort(gaps, (size_t)n - 1, sizeof(int), by_number);
+    int usual = gaps[n / 2];
+    for (int i = 0; i < n - 1; i++)
+        even += abs(gaps[i] - usual) * 8 <= usual + 16;
+    return heights[n / 2] <= LOW && even * 5 >= n * 4;
+}
+
+/* Takes rows of small print out of `rows`, whose parts are `small`. */
+static void print_leave(PIX *rows, PIX *small)
+{
+    BOXA *parts = pixConnCompBB(small, 8), *bands = pixConnCompBB(rows, 8);
+    struct rect r;
+    for (int i = 0; parts && bands && i < boxaGetCount(bands); i++)
+        if (boxaGetBoxGeometry(bands, i, &r.x, &r.y, &r.w, &r.h) == 0 &&
+            !row_is_dots(parts, (struct rect){r.x, r.y - DOT / 2, r.w, r.h + DOT}))
+            pixRasterop(rows, r.x, r.y, r.w, r.h, PIX_CLR, NULL, 0, 0);
+    boxaDestroy(&parts);
+    boxaDestroy(&bands);
+}
+
 /* Adds the lines that rows of dots or short dashes make to the horizontal rules, and paints the
  * dots out of `clean`: read as letters, they would be part of what is written on them. */
 static bool dots_find(struct page *page)
@@ -93,10 +223,13 @@ static bool dots_find(struct page *page)
     PIX *small =
         pixSelectBySize(page->bin, 2 * DOT, DOT, 8, L_SELECT_IF_BOTH, L_SELECT_IF_LTE, NULL);
     CLEANUP(pix_free) PIX *joined = small ? brick_close(small, 2 * DOT, 3) : NULL;
-    CLEANUP(pix_free)
-    PIX *flat = joined ? pixSelectBySize(joined, 0, ROW, 8, L_SELECT_HEIGHT, L_SELECT_IF_LTE, NULL)
-                       : NULL; /* a fax breaks letters into dots too, but into several rows */
+    /* a fax breaks letters into dots too, but into several rows */
+    CLEANUP(pix_free) PIX *high = joined ? brick_open(joined, 1, ROW + 1) : NULL;
+    CLEANUP(pix_free) PIX *letters = high ? pixSeedfillBinary(NULL, high, joined, 8) : NULL;
+    CLEANUP(pix_free) PIX *flat = letters ? pixSubtract(NULL, joined, letters) : NULL;
     CLEANUP(pix_free) PIX *rows = flat ? brick_open(flat, DOTS, 1) : NULL;
+    if (rows != NULL)
+        print_leave(rows, small);
     CLEANUP(pix_free) PIX *near = rows ? brick_dilate(rows, 2 * DOT, 5) : NULL;
     CLEANUP(pix_free) PIX *dots = near ? pixSeedfillBinary(NULL, near, small, 8) : NULL;
     CLEANUP(pix_free) PIX *wide = dots ? brick_dilate(dots, 5, 5) : NULL;
@@ -110,7 +243,7 @@ bool page_find_rules(struct page *page)
 {
     if (!bars_invert(page))
         return false;
-    page->hrules = thin_lines(page->bin, H_LEN, true);
+    page->hrules = level_lines(page);
     page->vrules = thin_lines(page->bin, V_LEN, false);
     page->clean = pixCopy(NULL, page->grey);
     if (page->hrules == NULL || page->vrules == NULL || page->clean == NULL || !dots_find(page))
@@ -189,13 +322,25 @@ int rule_columns(const struct page *page, struct rect r, int *xs, int max)
     return found;
 }
 
+/* Parts as large as digits whose strokes are too thin or too faint to be dark throughout. */
+static PIX *faint_writing(const struct page *page, PIX *grey)
+{
+    CLEANUP(pix_free) PIX *bin = pixThresholdToBinary(grey, FAINT);
+    return bin ? pixSelectBySize(bin, page->em / 6, page->em / 2, 8, L_SELECT_IF_BOTH,
+                                 L_SELECT_IF_GTE, NULL)
+               : NULL;
+}
+
 struct rect ink_bounds(const struct page *page, struct rect r)
 {
     r = inside(page->clean, r);
     CLEANUP(pix_free) PIX *grey = r.w > 0 ? cut(page->clean, r) : NULL;
     CLEANUP(pix_free) PIX *bin = grey ? pixThresholdToBinary(grey, 160) : NULL;
     CLEANUP(pix_free) PIX *solid = bin ? brick_open(bin, 2, 2) : NULL;
+    CLEANUP(pix_free) PIX *faint = solid && page->em > 0 ? faint_writing(page, grey) : NULL;
     BOX *box = NULL;
+    if (faint != NULL)
+        pixOr(solid, solid, faint);
     if (solid == NULL || pixClipToForeground(solid, NULL, &box) != 0 || box == NULL)
         return (struct rect){r.x, r.y, 0, 0};
     l_int32 x, y, w, h;

@@ -8,14 +8,40 @@
 
 #define LONG_SIDE_MIN 2150 /* an A4 or letter page at about 195 dpi */
 #define LONG_SIDE_MAX 2600
-#define INK_LEVEL     150 /* of 255 after the background was evened to 200 */
+#define TILE_W        16 /* of the map of light */
+#define TILE_H        24
+#define BAR_TILES     9   /* a bar is lower than so many tiles, or narrower */
+#define BAR_SHADE     0.6 /* and darker than this share of what is around it */
 #define SKEW_RANGE    6.0f
 #define SKEW_DELTA    0.5f
+
+/* The light that falls on each tile, without what is printed dark there: a heading's bar is no
+ * shadow. Shadows are soft or wide; a bar is much darker than the paper around it, and narrow. */
+static PIX *light_map(PIX *grey)
+{
+    PIX *map = NULL;
+    if (pixGetBackgroundGrayMap(grey, NULL, TILE_W, TILE_H, 60, 40, &map) != 0)
+        return NULL;
+    CLEANUP(pix_free) PIX *closed = pixCloseGray(map, BAR_TILES, BAR_TILES);
+    CLEANUP(pix_free) PIX *bars = closed ? pixCreate(pixGetWidth(map), pixGetHeight(map), 1) : NULL;
+    l_uint32 v, around;
+    for (int y = 0; bars && y < pixGetHeight(map); y++)
+        for (int x = 0; x < pixGetWidth(map); x++)
+            if (pixGetPixel(map, x, y, &v) == 0 && pixGetPixel(closed, x, y, &around) == 0 &&
+                v < around * BAR_SHADE)
+                pixSetPixel(bars, x, y, 1);
+    CLEANUP(pix_free) PIX *near = bars ? pixDilateBrick(NULL, bars, 3, 3) : NULL;
+    if (near != NULL)
+        pixCombineMasked(map, closed, near);
+    return map;
+}
 
 /* Evens out light and shadow; a picture too small or too strange for it stays as it is. */
 static PIX *evened(PIX *grey)
 {
-    PIX *even = pixBackgroundNorm(grey, NULL, NULL, 16, 24, 60, 40, 200, 2, 2);
+    CLEANUP(pix_free) PIX *map = light_map(grey);
+    CLEANUP(pix_free) PIX *inverse = map ? pixGetInvBackgroundMap(map, 200, 2, 2) : NULL;
+    PIX *even = inverse ? pixApplyInvBackgroundGrayMap(grey, inverse, TILE_W, TILE_H) : NULL;
     return even ? even : pixClone(grey);
 }
 

@@ -230,6 +230,20 @@ static void region_grow(const struct page *page, const struct label *labels, int
     }
 }
 
+/* The words found go on beyond the region, as a sentence or a heading does; a value does not. */
+static bool runs_on(const struct page *page, const struct candidate *c)
+{
+    int reach = page->em * 2 / 3;
+    struct rect row = {c->words.x - reach, c->words.y, c->words.w + 2 * reach, c->words.h};
+    for (size_t i = 0; i < page->count; i++) {
+        struct rect r = page->words[i].r;
+        if (page->words[i].folded.n > 0 && !rect_has_centre(c->region, r) && rows_meet(row, r) &&
+            r.h > page->em / 3 && rect_meet(row, r).w > 0)
+            return true;
+    }
+    return false;
+}
+
 static void candidate_find(const struct reading *rd, const struct page *page,
                            const struct lines *lines, const struct label *labels, int n, int self,
                            enum direction direction, struct candidate *c)
@@ -260,6 +274,9 @@ static void candidate_find(const struct reading *rd, const struct page *page,
     }
     struct str normal;
     c->fit = field_normal(rd->arena, field, c->text, rd->order, &normal);
+    bool vital = field_group(field) == GROUP_VITALS;
+    if (vital && direction != RIGHT && c->words.w > 0 && runs_on(page, c))
+        c->fit = 0;
     size_t digits = text_digits(rd->arena, c->text, false).n;
     if (long_text && digits >= 12 && digits * 5 >= text_fold(rd->arena, c->text).n * 2)
         c->fit *= 0.3; /* "charge my card 4111..." and nothing else */

@@ -468,7 +468,7 @@ enum triage_assertion triage_context(struct arena *arena, const struct triage_ru
     struct contexts contexts;
     tokens_read(arena, phrase, &words);
     tokens_read(arena, sentence, &text);
-    tokens_look_up(rules->symbols, &text);
+    tokens_look_up(rules->symbols, &text, false);
     contexts_read(arena, rules, langs_of(lang), &text, &contexts);
     struct span mention = {0, text.n};
     find_phrase(&words, &text, &mention);

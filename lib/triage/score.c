@@ -243,7 +243,7 @@ static void score_text(struct scoring *s, const struct triage_text *text)
     struct matches all;
     struct contexts contexts;
     tokens_read(s->arena, text->text, &tokens);
-    tokens_look_up(s->rules->symbols, &tokens);
+    tokens_look_up(s->rules->symbols, &tokens, text->doubtful);
     contexts_read(s->arena, s->rules, s->langs, &tokens, &contexts);
     pattern_set_find(s->arena, &s->rules->lexicon, s->langs, &tokens, &all);
     bool *taken = arena_array(s->arena, tokens.n + 1, sizeof(*taken));

@@ -3,10 +3,13 @@
  * The rule not to break: after loading it is read only, so threads share it without locks. */
 #include "triage/triage_int.h"
 
-#define TYPO_MIN    7 /* letters of a word that may have one wrong */
-#define SLOTS       32768U
-#define TYPO_SLOTS  131072U
-#define SYMBOLS_MAX 16000
+#define TYPO_MIN       7  /* letters of a word that may have one wrong */
+#define GUESSES_MAX    64 /* words of a doubtful text that are looked for among all of the rules' */
+#define GUESS_SHORTEST 4
+#define GUESS_LONGEST  24
+#define SLOTS          32768U
+#define TYPO_SLOTS     131072U
+#define SYMBOLS_MAX    16000
 
 struct symbols {
     struct arena *arena;
@@ -164,26 +167,86 @@ static bool is_year(struct str word)
     return word.n == 4 && (str_starts(word, STR("19")) || str_starts(word, STR("20")));
 }
 
-void tokens_look_up(const struct symbols *s, struct tokens *tokens)
+/* Letters to add, drop or change to make `b` of `a`; `max` + 1 when more. */
+static size_t letters_wrong(struct str a, struct str b, size_t max)
 {
-    struct symbols *read_only = (struct symbols *)s; /* nothing is added below */
+    size_t row[GUESS_LONGEST + 1];
+    if (a.n > b.n + max || b.n > a.n + max || b.n > GUESS_LONGEST)
+        return max + 1;
+    for (size_t j = 0; j <= b.n; j++)
+        row[j] = j;
+    for (size_t i = 1; i <= a.n; i++) {
+        size_t corner = row[0], least = row[0] = i;
+        for (size_t j = 1; j <= b.n; j++) {
+            size_t change = corner + (a.p[i - 1] != b.p[j - 1]);
+            size_t step = (row[j] < row[j - 1] ? row[j] : row[j - 1]) + 1;
+            corner = row[j];
+            row[j] = change < step ? change : step;
+            least = row[j] < least ? row[j] : least;
+        }
+        if (least > max)
+            return max + 1;
+    }
+    return row[b.n];
+}
+
+/* The one word of the rules that a badly read word is nearest to; none when two are as near. */
+static uint16_t guess_find(const struct symbols *s, struct str word)
+{
+    size_t allowed = word.n >= 9 ? 3 : word.n >= 6 ? 2 : word.n >= 5 ? 1 : 0;
+    size_t best = 2 * allowed + 2, id_best = SYMBOL_NONE;
+    if (allowed == 0 || word.n > GUESS_LONGEST)
+        return SYMBOL_NONE;
+    for (size_t id = SYMBOL_FIRST_WORD; id < s->n; id++) {
+        struct str name = s->names[id];
+        if (s->is_prefix[id] || name.n < GUESS_SHORTEST)
+            continue;
+        size_t wrong = letters_wrong(word, name, allowed);
+        size_t far = 2 * wrong + (word.p[0] != name.p[0]);
+        if (wrong <= allowed && far == best)
+            id_best = SYMBOL_NONE;
+        if (wrong > allowed || far >= best)
+            continue;
+        best = far;
+        id_best = id;
+    }
+    return (uint16_t)id_best;
+}
+
+/* The beginnings of words that `word` has; returns how many. */
+static size_t prefixes_find(const struct symbols *s, struct str word, struct token *t)
+{
+    struct symbols *read_only = (struct symbols *)s; /* nothing is added */
+    size_t n = 0, most = word.n < s->prefix_max ? word.n : s->prefix_max;
+    for (size_t len = 2; len <= most && n < TOKEN_PREFIXES; len++) {
+        uint16_t id = symbol_get(read_only, (struct str){word.p, len}, true, false);
+        if (id != SYMBOL_NONE)
+            t->prefixes[n++] = id;
+    }
+    return n;
+}
+
+void tokens_look_up(const struct symbols *s, struct tokens *tokens, bool doubtful)
+{
+    size_t guesses = doubtful ? GUESSES_MAX : 0;
     for (size_t i = 0; i < tokens->n; i++) {
         struct token *t = &tokens->t[i];
         if (t->norm_len == 0)
             continue;
         struct str word = {tokens->norm + t->norm, t->norm_len};
-        t->word = symbol_get(read_only, word, false, false);
+        t->word = symbol_get((struct symbols *)s, word, false, false);
         if (t->word == SYMBOL_NONE && t->number && is_year(word))
             t->word = SYMBOL_YEAR;
-        size_t n = 0, most = word.n < s->prefix_max ? word.n : s->prefix_max;
-        for (size_t len = 2; len <= most && n < TOKEN_PREFIXES; len++) {
-            uint16_t id = symbol_get(read_only, (struct str){word.p, len}, true, false);
-            if (id != SYMBOL_NONE)
-                t->prefixes[n++] = id;
+        size_t prefixes = prefixes_find(s, word, t);
+        if (t->word != SYMBOL_NONE || prefixes > 0 || t->number)
+            continue;
+        t->word = misspelt_find(s, word);
+        if (t->word == SYMBOL_NONE && guesses > 0) {
+            guesses--;
+            t->word = guess_find(s, word);
+            if (t->word != SYMBOL_NONE)
+                prefixes_find(s, s->names[t->word], t);
         }
-        if (t->word == SYMBOL_NONE && n == 0 && !t->number) {
-            t->word = misspelt_find(s, word);
-            t->typo = t->word != SYMBOL_NONE;
-        }
+        t->typo = t->word != SYMBOL_NONE;
     }
 }

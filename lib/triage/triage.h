@@ -45,6 +45,11 @@ struct triage_vitals {
 struct triage_text {
     const char *field; /* name repeated in the reasons, such as "chiefComplaint" */
     struct str text;   /* UTF-8, already free of card numbers; TRIAGE_TEXT_MAX bytes are read */
+    /* Read from handwriting, not surely: a word that the rules do not know is taken for the one
+     * word of theirs that it is near to (one letter in three may be wrong, the first too). Such a
+     * mention counts like one with a typing error: it is marked, has no floor, and asks for review
+     * where it is a red flag. */
+    bool doubtful;
 };
 #define TRIAGE_TEXT_MAX 65536
 
@@ -83,7 +88,7 @@ struct triage_reason {
     int symptom;        /* index into the input's symptoms, -1 when it is none of them */
     const struct triage_part *parts; /* what adds up to news2, highest first; else none */
     size_t part_count;
-    bool typo;    /* matched with one letter wrong */
+    bool typo;    /* matched with one letter wrong; in a doubtful text with some */
     bool counted; /* took part in the score (the highest of its group) */
 };
 

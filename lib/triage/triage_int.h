@@ -168,8 +168,8 @@ size_t symbols_count(const struct symbols *s);
 /* Lets words of TYPO_MIN letters and more be found with one letter wrong. */
 void symbols_add_typos(struct symbols *s);
 
-/* Gives each token its symbols. */
-void tokens_look_up(const struct symbols *s, struct tokens *tokens);
+/* Gives each token its symbols; in a `doubtful` text also words that are somewhat like theirs. */
+void tokens_look_up(const struct symbols *s, struct tokens *tokens, bool doubtful);
 
 /* Compiles one phrase ("radiat* _ left arm", "glucose #300-999"); gaps skip gap_min..gap_max words.
  * Returns NULL or what is wrong with it. */

@@ -281,6 +281,33 @@ static void test_a_badly_read_word_still_counts_and_is_marked(void **state)
     assert_true(r.reasons[0].typo);
 }
 
+static void test_words_of_a_doubtful_text_are_guessed_and_of_a_sure_one_are_not(void **state)
+{
+    (void)state;
+    struct triage_result r;
+    struct triage_text text = {"chiefComplaint", STR("slurred speecl simce morning"), true};
+    struct triage_input in = adult_en;
+    in.texts = &text;
+    in.text_count = 1;
+    triage_score(arena, triage_rules_default(), &in, &r);
+    assert_true(r.emergency);
+    assert_true(has_reason(&r, "stroke_fast"));
+    assert_true(r.review);
+    text.doubtful = false;
+    triage_score(arena, triage_rules_default(), &in, &r);
+    assert_false(r.emergency);
+
+    text =
+        (struct triage_text){"chiefComplaint", STR("ear ache, deuies slortness of lreath"), true};
+    triage_score(arena, triage_rules_default(), &in, &r);
+    assert_false(r.emergency);
+    assert_int_equal(r.suppressed[0].why, TRIAGE_NEGATED);
+
+    text = (struct triage_text){"chiefComplaint", STR("wisit for travel vaccimes"), true};
+    triage_score(arena, triage_rules_default(), &in, &r);
+    assert_false(r.emergency);
+}
+
 static void test_an_event_of_a_named_year_is_history(void **state)
 {
     (void)state;
@@ -413,6 +440,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_a_complaint_and_a_vital_sign_count_together),
         cmocka_unit_test(test_an_impossible_vital_sign_is_dropped_and_reviewed),
         cmocka_unit_test(test_a_badly_read_word_still_counts_and_is_marked),
+        cmocka_unit_test(test_words_of_a_doubtful_text_are_guessed_and_of_a_sure_one_are_not),
         cmocka_unit_test(test_an_event_of_a_named_year_is_history),
         cmocka_unit_test(test_a_bad_rule_file_is_refused_with_line_and_reason),
         cmocka_unit_test(test_an_overlay_raises_and_adds_but_never_lowers),

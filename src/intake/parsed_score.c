@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "formread/field.h"
 
+#define GUESS_BELOW 0.75 /* words of a complaint read less surely are guessed at */
+
 static struct triage_vital vital_of(const struct parsed_form *form, enum parsed_key key, int scale)
 {
     struct str text = form->fields[key].text;
@@ -46,7 +48,9 @@ static void triage_run(struct arena *arena, const struct parsed_policy *policy,
     for (size_t i = 0; i < form->symptom_count; i++)
         symptoms[i] =
             (struct triage_symptom){form->symptoms[i].concept, form->symptoms[i].checked == 1};
-    struct triage_text texts[] = {{"chiefComplaint", form->fields[PARSED_CHIEF_COMPLAINT].text}};
+    const struct parsed_value *complaint = &form->fields[PARSED_CHIEF_COMPLAINT];
+    struct triage_text texts[] = {
+        {"chiefComplaint", complaint->text, complaint->confidence < GUESS_BELOW}};
     struct str awake = form->fields[PARSED_CONSCIOUSNESS].text;
     struct triage_input input = {.lang = str_of(form->language),
                                  .age_months = age_months(form->fields[PARSED_DATE_OF_BIRTH].text,
@@ -67,6 +71,15 @@ static void triage_run(struct arena *arena, const struct parsed_policy *policy,
     const struct triage_rules *rules =
         policy && policy->rules ? policy->rules : triage_rules_default();
     triage_score(arena, rules, &input, &form->triage);
+}
+
+/* A reason whose words were guessed from a doubtful text. */
+static bool is_guessed(const struct parsed_form *form)
+{
+    bool guessed = false;
+    for (size_t i = 0; i < form->triage.reason_count; i++)
+        guessed |= form->triage.reasons[i].typo;
+    return guessed && form->fields[PARSED_CHIEF_COMPLAINT].confidence < GUESS_BELOW;
 }
 
 static void why(struct arena *arena, struct parsed_form *form, const char *what, const char *key)
@@ -99,6 +112,8 @@ static void judge(struct arena *arena, const struct parsed_policy *policy, struc
     for (int k = 0; k < PARSED__COUNT; k++)
         if (form->fields[k].ink && form->fields[k].text.p == NULL)
             why(arena, form, "unreadable", parsed_defs[k].key);
+    if (is_guessed(form))
+        why(arena, form, "guessed", parsed_defs[PARSED_CHIEF_COMPLAINT].key);
     if (policy && policy->rules_refused)
         why(arena, form, "clinic-rules-refused", NULL);
     for (size_t i = 0; i < ARRAY_LEN(exact); i++) {

@@ -201,6 +201,12 @@ struct str line_read(TessBaseAPI *api, struct arena *arena, PIX *pix, bool lines
     return text_take(arena, true);
 }
 
+int TessBaseAPIIsValidWord(TessBaseAPI *handle, const char *word)
+{
+    (void)handle;
+    return word[0] != 0 && take(2);
+}
+
 int hand_read(struct hand *hand, struct arena *arena, PIX *pix, enum hand_signs signs,
               struct hand_text ret[HAND_BEST])
 {

@@ -187,7 +187,7 @@ test('a client that sends no pong is dropped', async () => {
 });
 
 test('a client that never stops talking holds up nobody else', async () => {
-    const N = 800_000;
+    const N = 2_000_000; // its events: far more than are handled while two answers travel, also on a loaded machine
     const polite = await echo.connect({ transports: ['websocket'] });
     const chatty = await rawSocket();
     await chatty.until('pingInterval');
@@ -197,10 +197,10 @@ test('a client that never stops talking holds up nobody else', async () => {
     chatty.socket.removeAllListeners('data');
     chatty.socket.on('data', (d) => (seen += d.toString('latin1').split('"ev-back"').length - 1));
     const one = frame('42["ev",1]');
-    chatty.write(Buffer.concat(Array.from({ length: N }, () => one)));
+    chatty.write(Buffer.alloc(N * one.length, one));
     await until(() => seen > 0, 'the talk has begun');
-    for (let i = 0; i < 5; i++) assert.equal(await polite.timeout(60_000).emitWithAck('echo', i), i);
-    assert.ok(seen < N / 2, `5 answers, while ${seen} of ${N} of the others were heard`);
+    for (let i = 0; i < 2; i++) assert.equal(await polite.timeout(60_000).emitWithAck('echo', i), i);
+    assert.ok(seen < N / 2, `2 answers, while ${seen} of ${N} of the others were heard`);
     chatty.socket.destroy();
     polite.disconnect();
 });

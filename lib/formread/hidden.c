@@ -2,7 +2,7 @@
  * were told. A card number there must not outlive the form any more than one on the page.
  *
  * The rule not to break: pixels are not looked at as text (by chance they have digits), and every
- * walk is bounded by the file's length. */
+ * byte that is looked at is paid for (scan_spend): a file can say the same bytes without end. */
 #include "formread/hidden.h"
 
 #include <string.h>
@@ -11,10 +11,20 @@
 #include "base/cleanup.h"
 #include "formread/page.h"
 
-#define DIGITS_LEAST 12        /* with one more, misread, a card number */
-#define INFLATED_MAX (1 << 20) /* of one compressed text of a PNG */
+#define DIGITS_LEAST 12          /* with one more, misread, a card number */
+#define INFLATED_MAX (1 << 20)   /* of one compressed text of a PNG */
+#define LOOKED_MAX   (64U << 20) /* of a file: three times the largest one */
+#define START_COST   4096        /* bytes that could be looked at while a stream is begun */
 #define IFDS_MAX     24
 #define TAG_EXIF     0x8769
+
+/* The bytes of a character at the start of `s` that ASCII does not have; 0: no UTF-8. */
+static size_t letter_bytes(struct str s)
+{
+    unsigned char c = (unsigned char)s.p[0];
+    size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+    return c >= 0xc2 && n <= s.n && str_utf8_valid((struct str){s.p, n}) ? n : 0;
+}
 
 void hidden_runs(struct str bytes, struct buf *text)
 {
@@ -25,6 +35,12 @@ void hidden_runs(struct str bytes, struct buf *text)
         bool space = c == '\t' || c == '\n' || c == '\r', printable = c >= 0x20 && c < 0x7f;
         if (c == 0 && i < bytes.n)
             continue;
+        size_t letter = c < 0x80 ? 0 : letter_bytes((struct str){bytes.p + i, bytes.n - i});
+        if (letter > 0) { /* hard spaces and dashes stand between digits too */
+            buf_add(&run, bytes.p + i, letter);
+            i += letter - 1;
+            continue;
+        }
         if (space || printable) {
             buf_add_c(&run, (char)c);
             digits += c >= '0' && c <= '9';
@@ -54,11 +70,37 @@ static uint32_t number_at(struct str s, size_t at, int bytes, bool little)
     return v;
 }
 
+/* What is looked at, and how much of it still may be. */
+struct scan {
+    struct str file;
+    struct buf *text;
+    size_t left;
+};
+
+/* False when it is too much: then all of the text is. */
+static bool scan_spend(struct scan *scan, size_t bytes)
+{
+    if (bytes > scan->left) {
+        scan->left = 0;
+        scan->text->overflowed = true;
+        return false;
+    }
+    scan->left -= bytes;
+    return true;
+}
+
+static void scan_runs(struct scan *scan, struct str bytes)
+{
+    if (scan_spend(scan, bytes.n))
+        hidden_runs(bytes, scan->text);
+}
+
 /* ---- JPEG: every segment up to the picture's data, and what follows its end ---------------------
  */
 
-static void jpeg_hidden(struct str file, struct buf *text)
+static void jpeg_hidden(struct scan *scan)
 {
+    struct str file = scan->file;
     size_t at = 2;
     while (at + 4 <= file.n && (uint8_t)file.p[at] == 0xFF && (uint8_t)file.p[at + 1] != 0xDA) {
         size_t n = number_at(file, at + 2, 2, false);
@@ -66,12 +108,12 @@ static void jpeg_hidden(struct str file, struct buf *text)
             break;
         uint8_t marker = (uint8_t)file.p[at + 1];
         if (marker == 0xFE || (marker & 0xF0) == 0xE0) /* a comment, an application's own */
-            hidden_runs(part_of(file, at + 4, n - 2), text);
+            scan_runs(scan, part_of(file, at + 4, n - 2));
         at += 2 + n;
     }
     for (size_t i = file.n; i-- > at + 1;)
         if ((uint8_t)file.p[i] == 0xD9 && (uint8_t)file.p[i - 1] == 0xFF) {
-            hidden_runs(part_of(file, i + 1, file.n), text);
+            scan_runs(scan, part_of(file, i + 1, file.n));
             break;
         }
 }
@@ -79,14 +121,20 @@ static void jpeg_hidden(struct str file, struct buf *text)
 /* ---- PNG: every chunk but the picture's, compressed ones too
  * ------------------------------------- */
 
+/* A zlib header of a window of 32 kB, as PNG writers use (RFC 1950). */
+static bool starts_stream(struct str s, size_t at)
+{
+    return s.p[at] == 0x78 && number_at(s, at, 2, false) % 31 == 0;
+}
+
 /* The first zlib stream in `chunk`, which begins behind a keyword or a profile's name. */
-static void inflated_runs(struct str chunk, struct buf *text)
+static void inflated_runs(struct scan *scan, struct str chunk)
 {
     CLEANUP(buf_free) struct buf out = BUF_SECRET(INFLATED_MAX + 1);
     for (size_t i = 0; i + 2 < chunk.n && i < 512; i++) {
         z_stream z = {.next_in = (Bytef *)(uintptr_t)(chunk.p + i),
                       .avail_in = (uInt)(chunk.n - i)};
-        if (chunk.p[i] != 0x78 || inflateInit(&z) != Z_OK) /* 32 kB window, as PNG writers use */
+        if (!starts_stream(chunk, i) || !scan_spend(scan, START_COST) || inflateInit(&z) != Z_OK)
             continue;
         buf_clear(&out);
         z.next_out = (Bytef *)buf_room(&out, INFLATED_MAX);
@@ -94,15 +142,18 @@ static void inflated_runs(struct str chunk, struct buf *text)
         int done = z.next_out ? inflate(&z, Z_FINISH) : Z_MEM_ERROR;
         size_t n = z.total_out;
         inflateEnd(&z);
-        if (done != Z_STREAM_END && done != Z_BUF_ERROR)
+        if (done == Z_BUF_ERROR && z.avail_out == 0) /* there is more, and nobody looks */
+            scan->text->overflowed = true;
+        if (!scan_spend(scan, n) || (done != Z_STREAM_END && done != Z_BUF_ERROR))
             continue;
-        hidden_runs((struct str){out.data, n}, text);
+        scan_runs(scan, (struct str){out.data, n});
         return;
     }
 }
 
-static void png_hidden(struct str file, struct buf *text)
+static void png_hidden(struct scan *scan)
 {
+    struct str file = scan->file;
     for (size_t at = 8; at + 12 <= file.n;) {
         size_t n = number_at(file, at, 4, false);
         struct str name = part_of(file, at + 4, 4), chunk = part_of(file, at + 8, n);
@@ -111,12 +162,12 @@ static void png_hidden(struct str file, struct buf *text)
         bool pixels = str_eq(name, STR("IDAT")) || str_eq(name, STR("PLTE"));
         bool packed = str_eq(name, STR("zTXt")) || str_eq(name, STR("iTXt"));
         if (!pixels)
-            hidden_runs(chunk, text);
+            scan_runs(scan, chunk);
         if (packed)
-            inflated_runs(chunk, text);
+            inflated_runs(scan, chunk);
         at += n > file.n - at - 12 ? file.n : 12 + n;
         if (str_eq(name, STR("IEND"))) {
-            hidden_runs(part_of(file, at, file.n), text);
+            scan_runs(scan, part_of(file, at, file.n));
             return;
         }
     }
@@ -125,9 +176,9 @@ static void png_hidden(struct str file, struct buf *text)
 /* ---- TIFF: values of tags that are bytes or text ------------------------------------------------
  */
 
-static size_t ifd_hidden(struct str file, size_t ifd, bool little, size_t *ret_exif,
-                         struct buf *text)
+static size_t ifd_hidden(struct scan *scan, size_t ifd, bool little, size_t *ret_exif)
 {
+    struct str file = scan->file;
     uint32_t entries = number_at(file, ifd, 2, little);
     for (uint32_t i = 0; i < entries && i < 512; i++) {
         size_t entry = ifd + 2 + (size_t)i * 12;
@@ -137,20 +188,21 @@ static size_t ifd_hidden(struct str file, size_t ifd, bool little, size_t *ret_e
             *ret_exif = number_at(file, entry + 8, 4, little);
         bool bytes = type == 1 || type == 2 || type == 6 || type == 7;
         if (bytes && n > 4)
-            hidden_runs(part_of(file, number_at(file, entry + 8, 4, little), n), text);
+            scan_runs(scan, part_of(file, number_at(file, entry + 8, 4, little), n));
     }
     return number_at(file, ifd + 2 + (size_t)entries * 12, 4, little);
 }
 
-static void tiff_hidden(struct str file, struct buf *text)
+static void tiff_hidden(struct scan *scan)
 {
+    struct str file = scan->file;
     bool little = file.p[0] == 'I';
     size_t ifd = number_at(file, 4, 4, little);
     for (int i = 0; ifd != 0 && i < IFDS_MAX; i++) {
         size_t exif = 0, none = 0;
-        ifd = ifd_hidden(file, ifd, little, &exif, text);
+        ifd = ifd_hidden(scan, ifd, little, &exif);
         if (exif != 0)
-            ifd_hidden(file, exif, little, &none, text);
+            ifd_hidden(scan, exif, little, &none);
     }
 }
 
@@ -159,20 +211,21 @@ static void tiff_hidden(struct str file, struct buf *text)
 
 void hidden_text(struct str file, struct buf *text)
 {
-    static struct formread_sniffed sniffed;
+    struct formread_sniffed sniffed;
+    struct scan scan = {file, text, LOOKED_MAX};
     if (formread_sniff(file, &sniffed) != FORMREAD_OK)
         return;
     void *pdf = NULL;
     int pages = 0;
     switch (sniffed.type) {
     case FORMREAD_JPEG:
-        jpeg_hidden(file, text);
+        jpeg_hidden(&scan);
         break;
     case FORMREAD_PNG:
-        png_hidden(file, text);
+        png_hidden(&scan);
         break;
     case FORMREAD_TIFF:
-        tiff_hidden(file, text);
+        tiff_hidden(&scan);
         break;
     case FORMREAD_PDF:
         if (pdf_open(file, &pdf, &pages) == FORMREAD_OK)

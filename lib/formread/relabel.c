@@ -9,6 +9,7 @@
 #include "formread/text.h"
 
 #define READ_WELL 0.85
+#define AGAIN_MAX 48 /* words of a page; more are no labels, and each takes time */
 
 /* The rows that the line's labels of vital signs have in common. */
 static struct rect label_band(const struct page *page, const struct label *labels, int count,
@@ -83,6 +84,7 @@ static unsigned column_named(const struct page *page, const struct label *labels
 int labels_again(struct formread *fr, struct arena *arena, struct page *page,
                  const struct lines *lines, struct label labels[LABELS_MAX], int count)
 {
+    int tries = 0;
     for (int l = 0; l < lines->count; l++) {
         struct line line = lines->line[l];
         struct rect band = label_band(page, labels, count, l);
@@ -97,6 +99,8 @@ int labels_again(struct formread *fr, struct arena *arena, struct page *page,
             bool in_row = __builtin_popcount(row) >= 2 && band.h > 0;
             if (!in_row && __builtin_popcount(column) < 2)
                 continue;
+            if (tries++ == AGAIN_MAX)
+                return count;
             struct rect r = in_row ? (struct rect){w->r.x, band.y, w->r.w, band.h} : w->r;
             enum field field = vital_at(fr, arena, page, r, in_row ? row : column);
             if (field == FIELD__COUNT)

@@ -12,8 +12,7 @@
 #define PAPER     215 /* grey */
 #define BAR_PAPER 200 /* grey of paper, and of letters, where a bar was */
 #define LETTER    50
-#define BAR_EDGE                                                                                   \
-    0.6 /* of a bar is dark over and under its letters; bold letters alone are no bar */
+#define BAR_EDGE  0.6 /* of a bar is dark over and under its letters; of bold letters less */
 #define BAR_INK   130 /* of 255; what was grey around light letters is no ink */
 #define FAINT     172 /* grey of a line where letters are darker than INK_LEVEL */
 #define WORD_LONG 600 /* pixels; a longer line is no word */
@@ -178,17 +177,20 @@ static int by_number(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-/* The parts in the row are as low as dots and dashes, and stand at one distance; small print does
- * not. */
-static bool row_is_dots(BOXA *parts, struct rect row)
+/* The parts in the row, all `from` there on, are as low as dots and dashes, and stand at one
+ * distance; small print does not. */
+static bool row_is_dots(BOXA *parts, int from, struct rect row)
 {
     int heights[ROW_PARTS], xs[ROW_PARTS], gaps[ROW_PARTS], n = 0, even = 0;
     struct rect r;
-    for (int i = 0; i < boxaGetCount(parts) && n < ROW_PARTS; i++)
-        if (boxaGetBoxGeometry(parts, i, &r.x, &r.y, &r.w, &r.h) == 0 && rect_has_centre(row, r)) {
+    for (int i = from; i < boxaGetCount(parts) && n < ROW_PARTS; i++) {
+        if (boxaGetBoxGeometry(parts, i, &r.x, &r.y, &r.w, &r.h) != 0 || r.y > row.y + row.h)
+            break;
+        if (rect_has_centre(row, r)) {
             heights[n] = r.h;
             xs[n++] = 2 * r.x + r.w;
         }
+    }
     if (n < ROW_LEAST)
         return false;
     qsort(heights, (size_t)n, sizeof(int), by_number);
@@ -202,15 +204,31 @@ static bool row_is_dots(BOXA *parts, struct rect row)
     return heights[n / 2] <= LOW && even * 5 >= n * 4;
 }
 
+/* The first of the parts, which come from top to bottom and are no higher than DOT, that reaches
+ * `y`; those before `from` do not. A page of specks has too many to look at all for each row. */
+static int part_reaching(BOXA *parts, int from, int y)
+{
+    struct rect r;
+    while (from < boxaGetCount(parts) &&
+           boxaGetBoxGeometry(parts, from, &r.x, &r.y, &r.w, &r.h) == 0 && r.y + DOT < y)
+        from++;
+    return from;
+}
+
 /* Takes rows of small print out of `rows`, whose parts are `small`. */
 static void print_leave(PIX *rows, PIX *small)
 {
     BOXA *parts = pixConnCompBB(small, 8), *bands = pixConnCompBB(rows, 8);
     struct rect r;
-    for (int i = 0; parts && bands && i < boxaGetCount(bands); i++)
-        if (boxaGetBoxGeometry(bands, i, &r.x, &r.y, &r.w, &r.h) == 0 &&
-            !row_is_dots(parts, (struct rect){r.x, r.y - DOT / 2, r.w, r.h + DOT}))
+    int from = 0;
+    for (int i = 0; parts && bands && i < boxaGetCount(bands); i++) {
+        if (boxaGetBoxGeometry(bands, i, &r.x, &r.y, &r.w, &r.h) != 0)
+            continue;
+        struct rect row = {r.x, r.y - DOT / 2, r.w, r.h + DOT};
+        from = part_reaching(parts, from, row.y);
+        if (!row_is_dots(parts, from, row))
             pixRasterop(rows, r.x, r.y, r.w, r.h, PIX_CLR, NULL, 0, 0);
+    }
     boxaDestroy(&parts);
     boxaDestroy(&bands);
 }

@@ -6,8 +6,7 @@
 
 #include "formread/text.h"
 
-#define WORD_SHARE                                                                                 \
-    0.5 /* what a reading of nothing but words of the language is worth in confidence */
+#define WORD_SHARE 0.5  /* what it is worth when all words of a reading are of the language */
 #define SAME_SHARE 0.15 /* what each other reading that says the same is worth */
 #define AGREED     3    /* readings that say the same are more than luck */
 #define LUCK_MOST  0.74 /* confidence of a reading that no such number shares */

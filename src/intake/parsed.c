@@ -17,7 +17,7 @@
 #define TEXT_MAX   (1U << 20)
 #define SPANS_MAX  512
 #define READ_LEAST 0.3 /* an exact value less sure than this was not read */
-#define WORD_MAX_  400 /* bytes of one word that are looked at; a real one has some dozen */
+#define WORD_BYTES 400 /* bytes of one word that are looked at; a real one has some dozen */
 
 const struct parsed_def parsed_defs[PARSED__COUNT] = {
     [PARSED_FULL_NAME] = {"fullName", false, true},
@@ -402,7 +402,7 @@ static struct str text_under_boxes(struct arena *arena, const struct parsed_form
         end = end < (json_int_t)text.n ? end : (json_int_t)text.n;
         if (start < 0 || start >= end || !is_under_box(form, word))
             continue;
-        for (json_int_t at = start; at < end && at < start + WORD_MAX_; at++)
+        for (json_int_t at = start; at < end && at < start + WORD_BYTES; at++)
             if (out[at] >= '0' && out[at] <= '9')
                 out[at] = '*';
     }

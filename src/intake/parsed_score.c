@@ -89,6 +89,19 @@ static void why(struct arena *arena, struct parsed_form *form, const char *what,
     form->requires_review = true;
 }
 
+/* What a form nearly always asks for and of which nothing was seen, not even ink: its label was not
+ * read, or it is not asked for. A layout that a person has confirmed tells which; until then it is
+ * a person's to see. */
+static void unseen(struct arena *arena, struct parsed_form *form)
+{
+    static const enum parsed_key asked[] = {PARSED_INSURANCE_ID, PARSED_PHONE};
+    if (!uuid_is_none(form->layout_id))
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(asked); i++)
+        if (form->fields[asked[i]].text.p == NULL && !form->fields[asked[i]].ink)
+            why(arena, form, "missing", parsed_defs[asked[i]].key);
+}
+
 static void judge(struct arena *arena, const struct parsed_policy *policy, struct parsed_form *form)
 {
     static const enum parsed_key required[] = {PARSED_FULL_NAME, PARSED_DATE_OF_BIRTH,
@@ -112,6 +125,7 @@ static void judge(struct arena *arena, const struct parsed_policy *policy, struc
     for (int k = 0; k < PARSED__COUNT; k++)
         if (form->fields[k].ink && form->fields[k].text.p == NULL)
             why(arena, form, "unreadable", parsed_defs[k].key);
+    unseen(arena, form);
     if (is_guessed(form))
         why(arena, form, "guessed", parsed_defs[PARSED_CHIEF_COMPLAINT].key);
     if (policy && policy->rules_refused)

@@ -74,9 +74,44 @@ static void test_fields_of_a_megabyte_are_soon_done(void **state)
         }
 }
 
+static bool says(const struct parsed_form *form, const char *code)
+{
+    for (size_t i = 0; i < form->review_count; i++)
+        if (strcmp(form->review_why[i], code) == 0)
+            return true;
+    return false;
+}
+
+static struct parsed_form *form_with(struct arena *arena, const char *phone, const char *layout)
+{
+    CLEANUP(buf_free) struct buf json = BUF_MAX(4096);
+    buf_addf(&json,
+             "{\"pages\":[{}],%s\"fields\":[%s{\"key\":\"insuranceId\",\"page\":0,"
+             "\"confidence\":0.9,\"ink\":true,\"box\":[0,0,1,1],\"text\":\"AB1234567\"}]}",
+             layout, phone);
+    return form_of(arena, &json);
+}
+
+/* Of an unknown layout nobody knows whether it asks for a phone; a confirmed one says. */
+static void test_a_phone_nobody_saw_is_missing_until_the_layout_is_known(void **state)
+{
+    CLEANUP(arena_free) struct arena *arena = arena_new(16U << 20);
+    const char *unread = "{\"key\":\"phone\",\"page\":0,\"confidence\":0,\"ink\":true,"
+                         "\"box\":[0,0,1,1],\"text\":\"\"},";
+    const char *layout = "\"layout\":{\"id\":\"7b1c8f6e-2f0a-4f6b-9a53-6d5b3c1f2e10\"},";
+    (void)state;
+    const struct parsed_form *form = form_with(arena, "", "");
+    assert_true(says(form, "missing:phone") && form->requires_review);
+    assert_false(says(form, "missing:insuranceId"));
+    form = form_with(arena, unread, "");
+    assert_true(says(form, "unreadable:phone") && !says(form, "missing:phone"));
+    assert_false(says(form_with(arena, "", layout), "missing:phone"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_phone_nobody_saw_is_missing_until_the_layout_is_known),
         cmocka_unit_test(test_words_that_all_cover_the_whole_text_are_soon_done),
         cmocka_unit_test(test_fields_of_a_megabyte_are_soon_done),
     };

@@ -8,16 +8,7 @@
 #include <stdbool.h>
 
 #include "formread/brick.h"
-
-static uint32_t state = 2463534242U;
-
-static int random_below(int n)
-{
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    return (int)(state % (uint32_t)n);
-}
+#include "formread/test_random.h"
 
 /* Specks, bars and rules, some of them over the edge. */
 static PIX *page_make(int w, int h)
@@ -46,12 +37,12 @@ static void assert_same(PIX *ours, PIX *theirs)
     pixDestroy(&theirs);
 }
 
-static void test_opening_closing_and_widening_are_leptonicas_to_the_last_pixel(void **state_)
+static void test_opening_closing_and_widening_are_leptonicas_to_the_last_pixel(void **state)
 {
     static const int sizes[][2] = {{1, 1},   {2, 2},   {7, 22}, {70, 1},  {1, 38},
                                    {35, 11}, {11, 19}, {90, 1}, {301, 1}, {18, 3},
                                    {90, 20}, {9, 1},   {1, 9},  {64, 64}};
-    (void)state_;
+    (void)state;
     for (int round = 0; round < 6; round++) {
         PIX *pix = page_make(150 + random_below(400), 100 + random_below(300));
         for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {

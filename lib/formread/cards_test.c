@@ -8,13 +8,12 @@
 #include <cmocka.h>
 
 #include "formread/drawn_page.h"
+#include "formread/test_random.h"
 #include "formread/writing.h"
 
 static struct arena *arena;
 static struct secrets secrets;
 static struct reading rd;
-static uint32_t state = 521288629U;
-
 static int begin(void **unused)
 {
     (void)unused;
@@ -29,14 +28,6 @@ static int end(void **unused)
     (void)unused;
     arena_free(&arena);
     return 0;
-}
-
-static int random_below(int n)
-{
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    return (int)(state % (uint32_t)n);
 }
 
 static bool inside(struct rect outer, struct rect r)

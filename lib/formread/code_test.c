@@ -9,10 +9,9 @@
 #include <string.h>
 
 #include "formread/code.h"
+#include "formread/test_random.h"
 
 static struct arena *arena;
-static uint32_t state = 88172645U;
-
 static int setup(void **unused)
 {
     (void)unused;
@@ -25,14 +24,6 @@ static int teardown(void **unused)
     (void)unused;
     arena_free(&arena);
     return 0;
-}
-
-static int random_below(int n)
-{
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    return (int)(state % (uint32_t)n);
 }
 
 static struct code_reading reading(struct str text, double conf)

@@ -12,18 +12,9 @@
 
 #include "base/cleanup.h"
 #include "formread/hidden.h"
+#include "formread/test_random.h"
 
 #define NUMBER "4012 8888 8888 1881"
-
-static uint32_t state = 2463534242U;
-
-static int random_below(int n)
-{
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    return (int)(state % (uint32_t)n);
-}
 
 static void be32(struct buf *out, uint32_t v)
 {
